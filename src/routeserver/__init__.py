@@ -1,0 +1,3 @@
+"""routeserver: an open VPC Route Server."""
+
+__version__ = "0.1.0"
