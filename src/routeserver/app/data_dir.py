@@ -1,0 +1,156 @@
+"""The data directory: one server at a time, the root access key, and where the server listens.
+
+``lock`` is held (flock) for as long as the server lives and holds its process id. ``root-key.json``
+is the root access key, mode 0600, made at the first start. ``server.json`` is the address of the
+last start, so that ``routeserver env`` finds it. The database lives beside them, see `database_url`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from routeserver.app.errors import StartError
+
+LOCK: Final = "lock"
+ROOT_KEY: Final = "root-key.json"
+SERVER: Final = "server.json"
+DATABASE: Final = "routeserver.db"
+
+_REMEDIES: Final[dict[int, str]] = {
+    errno.EACCES: "make it readable and writable by this user, or choose another with --data-dir",
+    errno.EPERM: "make it readable and writable by this user, or choose another with --data-dir",
+    errno.EROFS: "its file system is read-only; choose another with --data-dir",
+    errno.ENOTDIR: "a part of the path is not a directory; choose another with --data-dir",
+    errno.EEXIST: "it is not a directory; choose another with --data-dir",
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "the disk quota is used up; free some space",
+    errno.ENAMETOOLONG: "its name is too long; choose another with --data-dir",
+}
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True, slots=True)
+class RootKey:
+    """The access key of the account's root user, as a client needs it."""
+
+    account_id: str
+    access_key_id: str
+    secret_access_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """How the server that last started here is reached."""
+
+    pid: int
+    endpoint_url: str
+    region: str
+    bgp_port: int
+    bfd_port: int
+
+
+@contextmanager
+def taken(path: Path) -> Iterator[None]:
+    """Make the directory (mode 0700) where it is missing and hold it for this process alone.
+
+    Raises StartError when it cannot be used or another server holds it.
+    """
+    with readable_errors(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor, path)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        raise StartError(
+            f"another server (process {holder}) already runs on {path}; "
+            "stop that one, or choose another directory with --data-dir"
+        ) from error
+    with readable_errors(path):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+@contextmanager
+def readable_errors(path: Path) -> Iterator[None]:
+    """What the operating system refuses inside leaves as a StartError about the directory."""
+    try:
+        yield
+    except OSError as error:
+        reason = _REMEDIES.get(error.errno or 0) or (error.strerror or str(error)).lower()
+        raise StartError(f"cannot use the data directory {path}; {reason}") from error
+
+
+def database_url(path: Path) -> str:
+    """The embedded database of the data directory."""
+    return f"sqlite:///{path / DATABASE}"
+
+
+def read_root_key(path: Path) -> RootKey | None:
+    """The root access key, or None where no server has been started. Raises StartError."""
+    return _read(path, ROOT_KEY, RootKey)
+
+
+def write_root_key(path: Path, key: RootKey) -> None:
+    _write(path, ROOT_KEY, asdict(key))
+
+
+def read_server_info(path: Path) -> ServerInfo | None:
+    """Where the last server listened, or None where none has been started. Raises StartError."""
+    return _read(path, SERVER, ServerInfo)
+
+
+def write_server_info(path: Path, info: ServerInfo) -> None:
+    _write(path, SERVER, asdict(info))
+
+
+def _read(path: Path, name: str, into: type[Record]) -> Record | None:
+    with readable_errors(path):
+        try:
+            written = (path / name).read_bytes()
+        except FileNotFoundError:
+            return None
+    try:
+        return into(**json.loads(written))
+    except (ValueError, TypeError) as error:
+        raise StartError(
+            f"{path / name} is damaged; restore it from a backup, or move it away and start again"
+        ) from error
+
+
+def _write(path: Path, name: str, record: Mapping[str, Any]) -> None:
+    """Whole or not at all, and only this user's to read, whatever happens meanwhile."""
+    draft = path / f"{name}.new"
+    with readable_errors(path):
+        with contextlib.suppress(FileNotFoundError):
+            draft.unlink()
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(record, file, indent=2)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path / name)
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

@@ -1,0 +1,351 @@
+"""One BFD session in asynchronous mode (RFC 5880 §6.8), without sockets or clocks.
+
+Bytes and the time go in, events and packets come out. `now` is in seconds of any clock that never
+goes back. The owner calls `handle_timer` when `next_deadline` has come, and sends what
+`packets_to_send` gives after every call.
+
+Not here: the echo function (its interval is announced as 0), authentication (packets that carry it
+are discarded), and asking for demand mode (a remote system that asks for it is obeyed).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from routeserver.bfd.events import BfdEvent, Handover, Negotiated, PacketDiscarded, StateChanged
+from routeserver.bfd.fsm import ON_DETECTION_TIME_EXPIRED, ON_RECEIVED
+from routeserver.bfd.packet import ControlPacket, Diagnostic, PacketError, State, decode, encode
+
+SLOW_TX_US: Final = 1_000_000
+"""RFC 5880 §6.8.3: the shortest interval to announce and use while the session is not Up."""
+
+MIN_INTERVAL_US: Final = 1_000
+"""Shorter intervals would keep a processor busy with one session."""
+
+_UINT32_MAX: Final = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class BfdConfig:
+    """What this end wants of a session. Raises ValueError for numbers that no packet can carry."""
+
+    desired_min_tx_us: int = 300_000
+    required_min_rx_us: int = 300_000
+    detect_mult: int = 3
+    passive: bool = False
+
+    def __post_init__(self) -> None:
+        for interval_us in (self.desired_min_tx_us, self.required_min_rx_us):
+            if not MIN_INTERVAL_US <= interval_us <= _UINT32_MAX:
+                raise ValueError(f"a BFD interval of {interval_us} us is outside 1 ms to 4294 s")
+        if not 1 <= self.detect_mult <= 255:
+            raise ValueError(f"a BFD multiplier of {self.detect_mult} is outside 1 to 255")
+
+
+class BfdSession:
+    """`random` gives numbers in [0, 1) for the jitter of §6.8.7."""
+
+    def __init__(
+        self, config: BfdConfig, local_discriminator: int, random: Callable[[], float]
+    ) -> None:
+        if not 1 <= local_discriminator <= _UINT32_MAX:
+            raise ValueError("a discriminator is a number of 32 bits other than 0")
+        self.local_discriminator: Final = local_discriminator
+        self.config = config
+        self.state = State.DOWN
+        self.diagnostic = Diagnostic.NONE
+        self._random = random
+
+        # The initial values of §6.8.1, as `_forget_remote` sets them.
+        self.remote_state = State.DOWN
+        self.remote_discriminator = 0
+        self._remote_diagnostic = 0
+        self._remote_demand = False
+        self._remote_tx_us = 0
+        self._remote_rx_us = 1
+        self._remote_detect_mult = 0
+
+        # §6.8.3: what is announced may have to wait for a poll sequence before it is used.
+        self._announced_tx_us = max(SLOW_TX_US, config.desired_min_tx_us)
+        self._used_tx_us = self._announced_tx_us
+        self._used_rx_us = config.required_min_rx_us
+        self._polling = False
+        self._poll_again = False
+
+        self._last_tx = 0.0
+        self._jitter = 1.0
+        self._tx_at = inf
+        self._detect_at = inf
+        self._detection_s = 0.0
+        self._outbox: list[bytes] = []
+        self._periodic: bytes | None = None  # the next periodic packet, while nothing changes
+        self._steady: bytes | None = None  # a received packet that says nothing new
+        self._told: Handover | None = None
+
+    def start(self, now: float) -> None:
+        self._last_tx = now
+        self._transmit(now)
+
+    def resume(self, handover: Handover, now: float) -> None:
+        """Instead of `start`: go on as an Up session that another process had.
+
+        The other end has one detection time from now to be heard; a poll sequence asks it to answer
+        at once.
+        """
+        self.state = State.UP
+        self.remote_state = State.UP
+        self.remote_discriminator = handover.remote_discriminator
+        self._remote_tx_us = handover.remote_desired_min_tx_us
+        self._remote_rx_us = handover.remote_required_min_rx_us
+        self._remote_detect_mult = handover.remote_detect_mult
+        self._announced_tx_us = self._used_tx_us = self.config.desired_min_tx_us
+        self._polling = True
+        self._rearm_detection(now)
+        self._transmit(now)
+
+    @property
+    def detection_time_s(self) -> float:
+        """§6.8.4; 0 while nothing is known of the remote system."""
+        return self._detection_s
+
+    @property
+    def transmit_interval_s(self) -> float:
+        """§6.8.2, before jitter."""
+        return max(self._used_tx_us, self._remote_rx_us) / 1e6
+
+    def next_deadline(self) -> float | None:
+        deadline = min(self._tx_at, self._detect_at)
+        return None if deadline == inf else deadline
+
+    def is_detection_due(self, now: float) -> bool:
+        return now >= self._detect_at
+
+    def packets_to_send(self) -> list[bytes]:
+        """Takes everything that is due, in order."""
+        packets, self._outbox = self._outbox, []
+        return packets
+
+    def configure(self, config: BfdConfig, now: float) -> None:
+        """Change the wanted values; while Up, a poll sequence (§6.5) makes them known first."""
+        old, self.config = self.config, config
+        if config == old:
+            return
+        self._periodic = None
+        if self.state is State.UP:
+            self._announced_tx_us = config.desired_min_tx_us
+            # §6.8.3: sending more often, or waiting longer, harms nobody and holds from now on.
+            self._used_tx_us = min(self._used_tx_us, config.desired_min_tx_us)
+            self._used_rx_us = max(self._used_rx_us, config.required_min_rx_us)
+            self._request_poll()
+        else:
+            self._use_slow_timers()
+        if self._detect_at != inf:
+            self._rearm_detection(heard_at=self._detect_at - self._detection_s)
+        self._transmit(now)
+
+    def admin_down(self, now: float) -> None:
+        """§6.8.16: stop on purpose; to be heard, the session goes on for a detection time."""
+        if self.state is not State.ADMIN_DOWN:
+            self._enter(State.ADMIN_DOWN, Diagnostic.ADMINISTRATIVELY_DOWN)
+            self._transmit(now)
+
+    def receive(self, data: bytes, now: float) -> list[BfdEvent]:
+        """One datagram that was chosen for this session (§6.8.6)."""
+        if data == self._steady:  # the usual case: Up, and the same 24 bytes as last time
+            self._detect_at = now + self._detection_s
+            return []
+        try:
+            packet = decode(data)
+        except PacketError as error:
+            return [PacketDiscarded(str(error))]
+        if packet.authentication is not None:
+            return [PacketDiscarded("the packet is authenticated, and no authentication is in use")]
+        if packet.your_discriminator not in {0, self.local_discriminator}:
+            return [PacketDiscarded("Your Discriminator belongs to no session")]
+
+        self._learn(packet)
+        polls_again = packet.final and self._polling and self._poll_answered()
+        self._rearm_detection(now)
+        if self.state is State.ADMIN_DOWN:
+            return []
+        events = self._step(*ON_RECEIVED[self.state, packet.state])
+        if events or polls_again:
+            self._transmit(now)
+        if packet.poll:
+            self._outbox.append(self._encode(final=True))
+        self._schedule()
+        if self.state is State.UP:
+            if not (packet.poll or packet.final):
+                self._steady = data
+            events.extend(self._negotiated())
+        return events
+
+    def handle_timer(self, now: float) -> list[BfdEvent]:
+        events: list[BfdEvent] = []
+        if now >= self._detect_at:
+            next_state, diagnostic = ON_DETECTION_TIME_EXPIRED[self.state]
+            silence_ms = round(self._detection_s * 1000)
+            self._forget_remote()
+            self._detect_at = inf
+            self._detection_s = 0.0
+            self._periodic = None
+            reason = f"nothing was heard for the detection time of {silence_ms} ms"
+            events = self._step(next_state, diagnostic, reason)
+            if events:
+                self._transmit(now)
+            self._schedule()
+        if now >= self._tx_at:
+            self._transmit(now)
+        return events
+
+    def _learn(self, packet: ControlPacket) -> None:
+        self._periodic = None
+        self._steady = None
+        self.remote_state = packet.state
+        self.remote_discriminator = packet.my_discriminator
+        self._remote_diagnostic = packet.diagnostic
+        self._remote_demand = packet.demand
+        self._remote_tx_us = packet.desired_min_tx_us
+        self._remote_rx_us = packet.required_min_rx_us
+        self._remote_detect_mult = packet.detect_mult
+
+    def _forget_remote(self) -> None:
+        """A detection time of silence: back to the initial values of §6.8.1."""
+        self.remote_state = State.DOWN
+        self.remote_discriminator = 0
+        self._remote_diagnostic = 0
+        self._remote_demand = False
+        self._remote_tx_us = 0
+        self._remote_rx_us = 1
+        self._remote_detect_mult = 0
+
+    def _step(
+        self, state: State, diagnostic: Diagnostic | None, reason: str | None = None
+    ) -> list[BfdEvent]:
+        if state is self.state:
+            return []
+        old = self.state
+        self._enter(state, diagnostic)
+        if reason is None:
+            reason = _reason(state, self.remote_state, self._remote_diagnostic)
+        return [StateChanged(old, state, self.diagnostic, self.remote_state, reason)]
+
+    def _enter(self, state: State, diagnostic: Diagnostic | None) -> None:
+        self.state = state
+        if diagnostic is not None:
+            self.diagnostic = diagnostic
+        self._steady = None
+        self._periodic = None
+        if state is State.UP:
+            if self._announced_tx_us != self.config.desired_min_tx_us:
+                self._announced_tx_us = self._used_tx_us = self.config.desired_min_tx_us
+                self._request_poll()
+        else:
+            self._use_slow_timers()
+
+    def _use_slow_timers(self) -> None:
+        # Deviation: §6.8.3 asks for a poll sequence here too; outside Up every packet already
+        # carries the values, nothing waits for them, and the state machine may be unable to carry
+        # an answer.
+        self._announced_tx_us = self._used_tx_us = max(SLOW_TX_US, self.config.desired_min_tx_us)
+        self._used_rx_us = self.config.required_min_rx_us
+        self._polling = self._poll_again = False
+        self._told = None
+
+    def _request_poll(self) -> None:
+        # The answer to a poll that is under way may be to older values, so it must be asked once
+        # more.
+        self._poll_again = self._polling
+        self._polling = True
+
+    def _poll_answered(self) -> bool:
+        """Whether to poll once more, for values that were changed after this poll began."""
+        if self._poll_again:
+            self._poll_again = False
+            return True
+        self._polling = False
+        self._used_tx_us = self._announced_tx_us
+        self._used_rx_us = self.config.required_min_rx_us
+        return False
+
+    def _negotiated(self) -> list[BfdEvent]:
+        handover = Handover(
+            self.local_discriminator,
+            self.remote_discriminator,
+            self._remote_tx_us,
+            self._remote_rx_us,
+            self._remote_detect_mult,
+        )
+        if handover == self._told:
+            return []
+        self._told = handover
+        return [Negotiated(handover)]
+
+    def _rearm_detection(self, heard_at: float) -> None:
+        slower_us = max(self._used_rx_us, self._remote_tx_us)
+        self._detection_s = self._remote_detect_mult * slower_us / 1e6
+        self._detect_at = heard_at + self._detection_s
+
+    def _transmit(self, now: float) -> None:
+        """Send the current values now, and the next periodic packet one jittered interval later."""
+        if not (self.config.passive and self.remote_discriminator == 0):
+            if self._periodic is None:
+                self._periodic = self._encode(poll=self._polling)
+            self._outbox.append(self._periodic)
+        self._last_tx = now
+        # §6.8.7: 75 to 100 % of the interval, 90 % at most when a single loss would end the
+        # session.
+        spread = 0.15 if self.config.detect_mult == 1 else 0.25
+        self._jitter = 0.75 + spread * self._random()
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """Place the next periodic packet; a shorter interval counts from the last one (§6.8.3)."""
+        obeys_demand = (
+            self._remote_demand
+            and self.state is State.UP
+            and self.remote_state is State.UP
+            and not self._polling
+        )
+        waits = self.config.passive and self.remote_discriminator == 0
+        if waits or obeys_demand or self._remote_rx_us == 0:
+            self._tx_at = inf
+        else:
+            self._tx_at = self._last_tx + self.transmit_interval_s * self._jitter
+
+    def _encode(self, *, poll: bool = False, final: bool = False) -> bytes:
+        return encode(
+            ControlPacket(
+                state=self.state,
+                my_discriminator=self.local_discriminator,
+                your_discriminator=self.remote_discriminator,
+                detect_mult=self.config.detect_mult,
+                desired_min_tx_us=self._announced_tx_us,
+                required_min_rx_us=self.config.required_min_rx_us,
+                diagnostic=self.diagnostic,
+                poll=poll,
+                final=final,
+            )
+        )
+
+
+def _reason(state: State, remote_state: State, remote_diagnostic: int) -> str:
+    match state:
+        case State.UP:
+            return "the remote system answers"
+        case State.INIT:
+            return "the remote system was heard"
+        case _ if remote_state is State.ADMIN_DOWN:
+            return "the remote system took the session down administratively"
+        case _:
+            return f"the remote system went down ({_words(remote_diagnostic)})"
+
+
+def _words(diagnostic: int) -> str:
+    try:
+        return Diagnostic(diagnostic).name.replace("_", " ").lower()
+    except ValueError:
+        return f"diagnostic {diagnostic}"

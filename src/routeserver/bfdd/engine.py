@@ -1,0 +1,272 @@
+"""BFD sessions on real UDP sockets inside one event loop (RFC 5881, single hop).
+
+The engine gives each session its bytes and the time, and reports which sessions are up. It serves
+the BFD daemon and, in-process, the appliance. It neither logs nor restarts anything; what it
+discards is counted by reason.
+
+A datagram belongs to the session that its Your Discriminator names or, while that is still zero, to
+the one between its two addresses (RFC 5881 §3). In both cases it must come from that session's
+remote address, with TTL 255.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Final
+
+from routeserver.bfd.events import BfdEvent, Handover, Negotiated, PacketDiscarded, StateChanged
+from routeserver.bfd.packet import State, peek_your_discriminator
+from routeserver.bfd.session import BfdSession
+from routeserver.bfdd.deadlines import Deadlines
+from routeserver.bfdd.running import Listener, Running
+from routeserver.bfdd.sockets import (
+    ANCILLARY_SIZE,
+    Address,
+    SocketError,
+    open_listener,
+    open_sender,
+    received_ttl,
+)
+from routeserver.bfdd.spec import BFD_PORT, BfdChange, BfdSpec
+
+_DATAGRAM_SIZE: Final = 256  # a control packet's length field cannot say more
+_DATAGRAMS_PER_TURN: Final = 512
+_TTL: Final = 255
+_SHORTEST_LEAVE_S: Final = 2.5  # two slow packets, should one get lost
+
+OnChange = Callable[[BfdChange], None]
+OnHandover = Callable[[str, Handover], None]
+
+
+class BfdEngine:
+    """To be made inside the running event loop; `on_change` is called there and must not block."""
+
+    def __init__(
+        self, on_change: OnChange, *, port: int = BFD_PORT, on_handover: OnHandover | None = None
+    ) -> None:
+        self.discarded: Counter[str] = Counter()
+        self._on_change = on_change
+        self._on_handover = on_handover
+        self._port = port
+        self._loop = asyncio.get_running_loop()
+        self._deadlines: Deadlines[Running] = Deadlines(self._loop, self._due)
+        self._by_id: dict[str, Running] = {}
+        self._by_discriminator: dict[int, Running] = {}
+        self._by_pair: dict[tuple[str, str], Running] = {}
+        self._leaving: dict[tuple[str, str], Running] = {}
+        self._listeners: dict[str, Listener] = {}
+
+    def converge(
+        self,
+        desired: Mapping[str, BfdSpec],
+        handovers: Mapping[str, Handover] | None = None,
+    ) -> dict[str, str]:
+        """Run exactly the desired sessions; answers for each that cannot run why not.
+
+        A session that runs already takes new timers without going down. One that has to be started
+        continues from its handover, if there is one. A session that is no longer wanted tells its
+        remote system AdminDown.
+        """
+        for session_id, running in list(self._by_id.items()):
+            spec = desired.get(session_id)
+            if spec is None or (spec.local, spec.remote) != (
+                running.spec.local,
+                running.spec.remote,
+            ):
+                self._leave(running)
+        errors: dict[str, str] = {}
+        for session_id, spec in desired.items():
+            running_now = self._by_id.get(session_id)
+            if running_now is not None:
+                self._configure(running_now, spec)
+                continue
+            try:
+                self._begin(session_id, spec, (handovers or {}).get(session_id))
+            except SocketError as error:
+                errors[session_id] = str(error)
+        return errors
+
+    def is_up(self, session_id: str) -> bool:
+        running = self._by_id.get(session_id)
+        return running is not None and running.is_up
+
+    def close(self) -> None:
+        """Every remote system is told AdminDown once; nothing is reported."""
+        for running in list(self._by_id.values()):
+            self._leave(running)
+        for running in list(self._leaving.values()):
+            self._end(running)
+        self._deadlines.close()
+
+    # --- sessions come and go -------------------------------------------------------------------
+
+    def _begin(self, session_id: str, spec: BfdSpec, handover: Handover | None) -> None:
+        local, remote = _addresses(spec)
+        pair = str(local), str(remote)
+        if pair in self._by_pair:
+            other = self._by_pair[pair].spec.session_id
+            raise SocketError(f"BFD from {local} to {remote} is already session {other}")
+        sender = open_sender(local)
+        try:
+            listener = self._listen(local)
+        except SocketError:
+            sender.close()
+            raise
+        if pair in self._leaving:
+            self._end(self._leaving[pair])
+        if handover is not None and handover.local_discriminator in self._by_discriminator:
+            handover = None
+        discriminator = handover.local_discriminator if handover else self._new_discriminator()
+        # Jitter need not be unpredictable.
+        session = BfdSession(spec.config, discriminator, random.random)
+        running = Running(spec, session, listener, sender, (str(remote), self._port))
+        listener.sessions += 1
+        self._by_id[session_id] = running
+        self._by_discriminator[discriminator] = running
+        self._by_pair[pair] = running
+        if handover is not None:
+            session.resume(handover, self._loop.time())
+            running.is_up = True
+        else:
+            session.start(self._loop.time())
+        self._flush(running)
+
+    def _configure(self, running: Running, spec: BfdSpec) -> None:
+        if spec.config != running.spec.config:
+            running.spec = spec
+            running.session.configure(spec.config, self._loop.time())
+            self._flush(running)
+
+    def _leave(self, running: Running) -> None:
+        now = self._loop.time()
+        del self._by_id[running.spec.session_id]
+        del self._by_discriminator[running.session.local_discriminator]
+        del self._by_pair[running.pair]
+        self._stop_listening(running.listener)
+        running.ends_at = now + max(_SHORTEST_LEAVE_S, running.session.detection_time_s)
+        self._leaving[running.pair] = running
+        running.session.admin_down(now)
+        self._flush(running)
+
+    def _end(self, running: Running) -> None:
+        del self._leaving[running.pair]
+        self._deadlines.discard(running)
+        running.sender.close()
+
+    def _new_discriminator(self) -> int:
+        while True:
+            discriminator = secrets.randbits(32)
+            if discriminator and discriminator not in self._by_discriminator:
+                return discriminator
+
+    # --- sockets --------------------------------------------------------------------------------
+
+    def _listen(self, local: Address) -> Listener:
+        listener = self._listeners.get(str(local))
+        if listener is None:
+            listener = Listener(str(local), open_listener(local, self._port))
+            self._listeners[listener.local] = listener
+            self._loop.add_reader(listener.socket, self._drain, listener)
+        return listener
+
+    def _stop_listening(self, listener: Listener) -> None:
+        listener.sessions -= 1
+        if listener.sessions == 0:
+            del self._listeners[listener.local]
+            self._loop.remove_reader(listener.socket)
+            listener.socket.close()
+
+    def _drain(self, listener: Listener) -> None:
+        for _ in range(_DATAGRAMS_PER_TURN):
+            if listener.sessions == 0:
+                return
+            try:
+                data, ancillary, _, source = listener.socket.recvmsg(_DATAGRAM_SIZE, ANCILLARY_SIZE)
+            except BlockingIOError:
+                return
+            except OSError:
+                continue  # an error of an earlier packet, reported late; reading it clears it
+            if received_ttl(ancillary) != _TTL:
+                self.discarded["the TTL is not 255"] += 1
+                continue
+            running = self._session_of(data, listener, source[0])
+            if running is None:
+                self.discarded["no session for these addresses and discriminator"] += 1
+                continue
+            events = running.session.receive(data, self._loop.time())
+            self._flush(running)
+            self._report(running, events)
+
+    def _session_of(self, data: bytes, listener: Listener, source: str) -> Running | None:
+        discriminator = peek_your_discriminator(data)
+        if discriminator == 0:
+            return self._by_pair.get((listener.local, source))
+        running = self._by_discriminator.get(discriminator)
+        return running if running and running.pair == (listener.local, source) else None
+
+    # --- what sessions ask for ------------------------------------------------------------------
+
+    def _due(self, running: Running, now: float) -> None:
+        if running.ends_at is not None:
+            if now >= running.ends_at:
+                self._end(running)
+                return
+        elif running.session.is_detection_due(now):
+            # This process may have been kept from running; what waits in the socket was in time.
+            self._drain(running.listener)
+            if running.ends_at is not None:
+                return
+        events = running.session.handle_timer(now)
+        self._flush(running)
+        self._report(running, events)
+
+    def _flush(self, running: Running) -> None:
+        for packet in running.session.packets_to_send():
+            # A packet that cannot be sent is a packet lost; the protocol is made for that.
+            with suppress(OSError):
+                running.sender.sendto(packet, running.destination)
+        self._deadlines.update(running)
+
+    def _report(self, running: Running, events: list[BfdEvent]) -> None:
+        for event in events:
+            match event:
+                case StateChanged():
+                    self._report_change(running, event)
+                case Negotiated(handover):
+                    if self._on_handover is not None:
+                        self._on_handover(running.spec.session_id, handover)
+                case PacketDiscarded(reason):
+                    self.discarded[reason] += 1
+
+    def _report_change(self, running: Running, event: StateChanged) -> None:
+        if State.UP not in {event.old, event.new} or running.ends_at is not None:
+            return
+        running.is_up = event.new is State.UP
+        self._on_change(
+            BfdChange(
+                session_id=running.spec.session_id,
+                up=running.is_up,
+                reason=event.reason,
+                at=time.time(),
+                failure=event.is_failure,
+            )
+        )
+
+
+def _addresses(spec: BfdSpec) -> tuple[Address, Address]:
+    try:
+        local, remote = ip_address(spec.local), ip_address(spec.remote)
+    except ValueError as error:
+        raise SocketError(f"BFD cannot run: {error}") from error
+    if local.version != remote.version or local == remote:
+        raise SocketError(f"BFD cannot run from {local} to {remote}: these are no two neighbours")
+    if "%" in spec.local or "%" in spec.remote:
+        raise SocketError(f"BFD cannot run from {local} to {remote}: an address may name no zone")
+    return local, remote

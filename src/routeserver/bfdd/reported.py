@@ -1,0 +1,67 @@
+"""Which BFD sessions the server takes for up, across the lives of its daemon.
+
+When the daemon dies, the sessions that were up become doubtful: nobody watches them, which is no
+sign of a failure. They stay up until the next daemon has watched them for a grace time without
+hearing them; what it reports of a doubtful session meanwhile is only remembered, because the remote
+system may have missed the daemon too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import replace
+
+from routeserver.bfdd.spec import BfdChange
+
+
+class ReportedSessions:
+    def __init__(self) -> None:
+        self._up: set[str] = set()
+        self._doubtful: dict[str, BfdChange | None] = {}
+
+    def is_up(self, session_id: str) -> bool:
+        return session_id in self._up
+
+    def keep_only(self, session_ids: Container[str]) -> None:
+        """Forget, without a word, the sessions that are no longer wanted."""
+        self._up = {session_id for session_id in self._up if session_id in session_ids}
+        self._doubtful = {
+            session_id: change
+            for session_id, change in self._doubtful.items()
+            if session_id in session_ids
+        }
+
+    def daemon_died(self) -> None:
+        self._doubtful = dict.fromkeys(self._up)
+
+    def heard(self, session_id: str) -> None:
+        """The remote system answered the present daemon."""
+        self._doubtful.pop(session_id, None)
+
+    def changed(self, change: BfdChange) -> BfdChange | None:
+        """What to report for what the daemon said; None for nothing."""
+        session_id = change.session_id
+        if session_id in self._doubtful:
+            if change.up:
+                self.heard(session_id)
+            else:
+                self._doubtful[session_id] = change
+            return None
+        if change.up == self.is_up(session_id):
+            return None
+        if change.up:
+            self._up.add(session_id)
+        else:
+            self._up.discard(session_id)
+        return change
+
+    def grace_ended(self, at: float) -> list[BfdChange]:
+        """The doubtful sessions that never came back, now as losses to report."""
+        changes = []
+        reason = "the session did not come up again after a restart of the BFD daemon"
+        for session_id, last in self._doubtful.items():
+            self._up.discard(session_id)
+            silent = BfdChange(session_id, up=False, reason=reason, at=at, failure=True)
+            changes.append(replace(last or silent, at=at))
+        self._doubtful = {}
+        return changes

@@ -1,0 +1,265 @@
+"""Create, Describe, Delete and the attributes of network interfaces (EC2 API 2016-11-15).
+
+An interface is a set of addresses that next hops resolve to. Those that the service made for its endpoints are shown,
+and are not the client's to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from routeserver.control import idempotency, tagging
+from routeserver.control.call import Answer, Call, Params
+from routeserver.control.describe import Column, describe
+from routeserver.control.interfaces import Wanted, allocate_interface
+from routeserver.control.lookup import find
+from routeserver.control.operations.attributes import the_only_attribute
+from routeserver.control.unsupported import refuse_unsupported
+from routeserver.control.views import network_interface as views
+from routeserver.domain.refusal import Refusal
+from routeserver.domain.resources import NetworkInterface, Subnet
+from routeserver.domain.zones import zone_id_of
+
+MAX_DESCRIPTION_LENGTH: Final = 255
+
+NO_PREFIXES: Final = "an interface has single addresses here"
+
+UNSUPPORTED_ON_CREATE: Final = {
+    "ConnectionTrackingSpecification": "connections are not tracked here",
+    "EnablePrimaryIpv6": "an interface's IPv6 addresses are equal here",
+    "InterfaceType": "there is one type of interface here; leave it out",
+    "Ipv4PrefixCount": NO_PREFIXES,
+    "Ipv4Prefixes": NO_PREFIXES,
+    "Ipv6PrefixCount": NO_PREFIXES,
+    "Ipv6Prefixes": NO_PREFIXES,
+    "Operator": "interfaces are managed by their account here",
+}
+
+UNSUPPORTED_ON_MODIFY: Final = {
+    "AssociatePublicIpAddress": "there are no public addresses here",
+    "AssociatedSubnetIds": "an interface is in one subnet here",
+    "Attachment": "interfaces are not attached to instances here",
+    "ConnectionTrackingSpecification": "connections are not tracked here",
+    "EnaSrdSpecification": "there is no ENA Express here",
+    "EnablePrimaryIpv6": "an interface's IPv6 addresses are equal here",
+}
+
+FILTERS: Final[dict[str, Column[NetworkInterface]]] = {
+    "addresses.primary": lambda row: ["true", "false"][: min(2, len(row.private_ips))],
+    "addresses.private-ip-address": lambda row: row.private_ips,
+    "description": lambda row: row.description,
+    "group-id": lambda row: row.group_ids,
+    "interface-type": lambda _: "interface",
+    "ipv6-addresses.ipv6-address": lambda row: row.ipv6_addresses,
+    "mac-address": lambda row: row.mac_address,
+    "network-interface-id": lambda row: row.id,
+    "operator.managed": lambda _: "false",
+    "owner-id": lambda row: row.account_id,
+    "private-ip-address": lambda row: row.private_ips[0],
+    "requester-managed": lambda row: str(row.requester_managed).lower(),
+    "source-dest-check": lambda row: str(row.source_dest_check).lower(),
+    "status": lambda row: row.status,
+    "subnet-id": lambda row: row.subnet_id,
+    "vpc-id": lambda row: row.vpc_id,
+}
+
+NEVER_SET: Final = (
+    "addresses.association.owner-id",
+    "addresses.association.public-ip",
+    "association.allocation-id",
+    "association.association-id",
+    "association.ip-owner-id",
+    "association.public-dns-name",
+    "association.public-ip",
+    "attachment.attach-time",
+    "attachment.attachment-id",
+    "attachment.delete-on-termination",
+    "attachment.device-index",
+    "attachment.instance-id",
+    "attachment.instance-owner-id",
+    "attachment.status",
+    "group-name",
+    "operator.principal",
+    "private-dns-name",
+    "requester-id",
+)
+"""Filters EC2 knows on facts that no interface has here: they match nothing."""
+
+
+async def create_network_interface(call: Call, params: Params) -> Answer:
+    subnet = await find(call, Subnet, params["SubnetId"])
+    row = await idempotency.once(call, params, NetworkInterface)
+    if row is not None:
+        tags = (await call.tx.tags_of([row.id]))[row.id]
+    else:
+        refuse_unsupported(params, UNSUPPORTED_ON_CREATE)
+        _refuse_groups(params)
+        row = await allocate_interface(
+            call.tx,
+            subnet=subnet,
+            description=_checked_description(params.get("Description", "")),
+            requester_managed=False,
+            new_id=call.new_id,
+            random_bytes=call.random_bytes,
+            now=call.now,
+            wanted=_wanted(params),
+        )
+        tags = await tagging.tag_on_create(call, params, row)
+        await idempotency.remember(call, params, row)
+    answer: Answer = {"NetworkInterface": _view(call, row, tags, subnet.availability_zone)}
+    if "ClientToken" in params:
+        answer["ClientToken"] = params["ClientToken"]
+    return answer
+
+
+def _wanted(params: Params) -> Wanted:
+    """The addresses a request names, in the two ways it can name a primary one."""
+    primary = [params["PrivateIpAddress"]] if "PrivateIpAddress" in params else []
+    secondary: list[str] = []
+    for item in params.get("PrivateIpAddresses", ()):
+        if "PrivateIpAddress" not in item:
+            raise Refusal(
+                "MissingParameter",
+                "Each of PrivateIpAddresses must contain the parameter PrivateIpAddress",
+            )
+        (primary if item.get("Primary") else secondary).append(item["PrivateIpAddress"])
+    if len(primary) > 1:
+        raise Refusal(
+            "InvalidParameterCombination",
+            f"An interface has one primary private IP address, not several: {', '.join(primary)}.",
+        )
+    secondary_count = params.get("SecondaryPrivateIpAddressCount", 0)
+    if secondary and secondary_count:
+        raise Refusal(
+            "InvalidParameterCombination",
+            "SecondaryPrivateIpAddressCount cannot be given with secondary PrivateIpAddresses.",
+        )
+    ipv6 = []
+    for item in params.get("Ipv6Addresses", ()):
+        if "Ipv6Address" not in item:
+            raise Refusal(
+                "MissingParameter", "Each of Ipv6Addresses must contain the parameter Ipv6Address"
+            )
+        ipv6.append(item["Ipv6Address"])
+    ipv6_count = params.get("Ipv6AddressCount", 0)
+    if ipv6 and ipv6_count:
+        raise Refusal(
+            "InvalidParameterCombination", "Ipv6AddressCount cannot be given with Ipv6Addresses."
+        )
+    for name, count in (
+        ("SecondaryPrivateIpAddressCount", secondary_count),
+        ("Ipv6AddressCount", ipv6_count),
+    ):
+        if count < 0:
+            raise Refusal(
+                "InvalidParameterValue",
+                f"Value ({count}) for parameter {name} is invalid. It cannot be negative.",
+            )
+    return Wanted(
+        primary=primary[0] if primary else None,
+        secondary=tuple(secondary),
+        secondary_count=secondary_count,
+        ipv6=tuple(ipv6),
+        ipv6_count=ipv6_count,
+    )
+
+
+def _refuse_groups(params: Params) -> None:
+    for group_id in params.get("Groups", ()):
+        raise Refusal(
+            "InvalidSecurityGroupID.NotFound",
+            f"The securityGroup ID '{group_id}' does not exist; there are no security groups here, "
+            "leave Groups out.",
+        )
+
+
+def _checked_description(text: str) -> str:
+    if len(text) > MAX_DESCRIPTION_LENGTH:
+        raise Refusal(
+            "InvalidParameterValue",
+            f"The description is longer than {MAX_DESCRIPTION_LENGTH} characters.",
+        )
+    return text
+
+
+def _view(call: Call, row: NetworkInterface, tags: Mapping[str, str], zone: str) -> Answer:
+    zone_id = zone_id_of(call.region, call.policy.zones, zone)
+    return views.network_interface(row, tags, zone=zone, zone_id=zone_id)
+
+
+async def describe_network_interfaces(call: Call, params: Params) -> Answer:
+    zones = {subnet.id: subnet.availability_zone for subnet in await call.tx.list(Subnet)}
+    filters: dict[str, Column[NetworkInterface]] = {
+        **FILTERS,
+        "availability-zone": lambda row: zones[row.subnet_id],
+        "availability-zone-id": lambda row: zone_id_of(
+            call.region, call.policy.zones, zones[row.subnet_id]
+        ),
+        **dict.fromkeys(NEVER_SET, _nothing),
+    }
+    page = await describe(call, params, NetworkInterface, "NetworkInterfaceIds", filters)
+    return page.answer(
+        "NetworkInterfaces", lambda row, tags: _view(call, row, tags, zones[row.subnet_id])
+    )
+
+
+def _nothing(row: NetworkInterface) -> None:  # noqa: ARG001 - a column of no row
+    return None
+
+
+async def delete_network_interface(call: Call, params: Params) -> Answer:
+    """Static routes that lead to the interface stay and become a blackhole, as on EC2."""
+    row = await _find_own(call, params)
+    if row.status != "available":
+        raise Refusal(
+            "InvalidNetworkInterface.InUse", f"Network interface '{row.id}' is currently in use."
+        )
+    await call.tx.delete(row)
+    return {}
+
+
+async def modify_network_interface_attribute(call: Call, params: Params) -> Answer:
+    row = await _find_own(call, params)
+    refuse_unsupported(params, UNSUPPORTED_ON_MODIFY)
+    match the_only_attribute(params, ("Description", "SourceDestCheck", "Groups")):
+        case "Description":
+            text = _checked_description(params["Description"].get("Value", ""))
+            await call.tx.update(row, description=text)
+        case "SourceDestCheck":
+            check = params["SourceDestCheck"].get("Value", False)
+            await call.tx.update(row, source_dest_check=check)
+        case _:
+            _refuse_groups(params)
+    return {}
+
+
+async def _find_own(call: Call, params: Params) -> NetworkInterface:
+    """The interface, unless it is one the service keeps for itself."""
+    row = await find(call, NetworkInterface, params["NetworkInterfaceId"])
+    if row.requester_managed:
+        raise Refusal(
+            "OperationNotPermitted",
+            f"The network interface '{row.id}' is managed by the service ({row.description}) and "
+            "cannot be changed or deleted; it goes when what it belongs to is deleted.",
+        )
+    return row
+
+
+async def describe_network_interface_attribute(call: Call, params: Params) -> Answer:
+    row = await find(call, NetworkInterface, params["NetworkInterfaceId"])
+    answer: Answer = {"NetworkInterfaceId": row.id}
+    match params.get("Attribute"):
+        case "description":
+            answer["Description"] = {"Value": row.description}
+        case "groupSet":
+            answer["Groups"] = views.groups(row)
+        case "sourceDestCheck":
+            answer["SourceDestCheck"] = {"Value": row.source_dest_check}
+        case "attachment":
+            pass  # EC2 leaves the attachment out of the answer when there is none.
+        case "associatePublicIpAddress":
+            answer["AssociatePublicIpAddress"] = False
+        case _:
+            raise Refusal("MissingParameter", "The request must contain the parameter Attribute")
+    return answer

@@ -1,0 +1,39 @@
+"""What a profile allows: every quota and choice an operation looks at, as one frozen value.
+
+`aws` keeps Amazon's published quotas (VPC quotas page, "Route servers"); `open` lifts the caps. None means no cap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    route_servers_per_vpc: int | None = 5
+    endpoints_per_route_server: int | None = 10
+    endpoints_per_route_server_and_subnet: int | None = 2
+    peers_per_endpoint: int | None = 20
+    routes_per_peer: int | None = 100
+    routes_per_fib: int | None = 100
+    propagated_routes_per_table: int | None = 100
+    static_routes_per_table: int | None = 500
+    route_tables_per_vpc: int | None = 200
+
+
+AMAZON: Final = Quotas()
+UNLIMITED: Final = Quotas(None, None, None, None, None, None, None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    profile: str = "aws"
+    quotas: Quotas = AMAZON
+    regions: tuple[str, ...] = ("us-east-1",)
+    zones: tuple[str, ...] = ("a", "b", "c")
+    """Availability zones of every region, as the letter behind the region's name."""
+    accept_loopback_vpc: bool = True
+    """Whether a VPC may be made inside 127.0.0.0/8: the loopback fabric's own range."""
+    tombstone_s: float = 3600.0
+    """How long a deleted route server, endpoint or peer stays described."""

@@ -1,0 +1,182 @@
+"""The route tables: best paths in, entries out, for as many prefixes as changed and no more.
+
+Two things change what a table shall hold. A FIB changes: then just those prefixes are looked at again (`fib_changed`,
+which only queues). What is wanted changes (a propagation, a static route, an interface): then the tables concerned are
+looked at whole (`converge`). Both end in the same step, `domain.routing.desired` and `domain.plan.diff`, taken in slices
+so that the event loop is never held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from ipaddress import IPv4Address, IPv6Address
+from itertools import islice
+from typing import Final
+
+import structlog
+
+from routeserver.control.observed import Installation
+from routeserver.dataplane import DataPlane
+from routeserver.domain import plan, routing
+from routeserver.domain.routing import Entry, TableIntent
+from routeserver.net.prefix import Prefix
+from routeserver.rib.path import Path
+
+log = structlog.get_logger()
+
+SLICE: Final = 5_000
+"""Prefixes looked at between two turns of the event loop; about 10 ms of work."""
+
+Owners = Mapping[IPv4Address | IPv6Address, str]
+
+
+class RouteTables:
+    def __init__(
+        self, data_plane: DataPlane, fib_of: Callable[[str], Mapping[Prefix, Path]]
+    ) -> None:
+        self._data_plane = data_plane
+        self._fib_of = fib_of
+        self._intents: dict[str, TableIntent] = {}
+        self._owners: Mapping[str, Owners] = {}
+        self._rejected: dict[str, dict[tuple[str, Prefix], str]] = defaultdict(dict)
+        self._changed: dict[str, set[Prefix]] = defaultdict(set)
+        self._changing = asyncio.Lock()
+        self._flush: asyncio.Task[None] | None = None
+
+    # --- what is wanted changed ---------------------------------------------------------------------------------------
+
+    async def converge(
+        self, intents: Mapping[str, TableIntent], owners: Mapping[str, Owners]
+    ) -> None:
+        """Make every table hold what `intents` says; tables not named are emptied. Idempotent."""
+        async with self._changing:
+            stale = {
+                table_id
+                for table_id, intent in intents.items()
+                if self._intents.get(table_id) != intent
+                or self._owners.get(intent.vpc_id) != owners.get(intent.vpc_id)
+            }
+            gone = self._intents.keys() - intents.keys()
+            self._intents = dict(intents)
+            self._owners = owners
+            for table_id in gone:
+                held = len(self._data_plane.read(table_id))
+                await self._data_plane.forget(table_id)
+                self._rejected.pop(table_id, None)
+                if held:
+                    log.info("route_table_changed", route_table_id=table_id, removed=held)
+            for table_id in stale:
+                self._forget_rejections_of_others(intents[table_id])
+                await self._update(intents[table_id], self._every_prefix(intents[table_id]))
+
+    def _every_prefix(self, intent: TableIntent) -> list[Prefix]:
+        prefixes = set(self._data_plane.read(intent.route_table_id))
+        for server_id in intent.route_server_ids:
+            prefixes.update(self._fib_of(server_id))
+        return sorted(prefixes)
+
+    def _forget_rejections_of_others(self, intent: TableIntent) -> None:
+        rejected = self._rejected[intent.route_table_id]
+        for key in [key for key in rejected if key[0] not in intent.route_server_ids]:
+            del rejected[key]
+
+    # --- a FIB changed ------------------------------------------------------------------------------------------------
+
+    def fib_changed(self, route_server_id: str, prefixes: Iterable[Prefix]) -> None:
+        """Queue prefixes whose best path changed; the work happens in a task of its own."""
+        touched = [
+            table_id
+            for table_id, intent in self._intents.items()
+            if route_server_id in intent.route_server_ids
+        ]
+        if not touched:
+            return
+        prefixes = list(prefixes)
+        for table_id in touched:
+            self._changed[table_id].update(prefixes)
+        if self._flush is None or self._flush.done():
+            self._flush = asyncio.get_running_loop().create_task(self._flush_changes())
+
+    async def _flush_changes(self) -> None:
+        while self._changed:
+            async with self._changing:
+                changed, self._changed = self._changed, defaultdict(set)
+                for table_id, prefixes in changed.items():
+                    intent = self._intents.get(table_id)
+                    if intent is not None:
+                        await self._update(intent, sorted(prefixes))
+
+    async def settled(self) -> None:
+        """Wait until everything queued so far has been written."""
+        if self._flush is not None:
+            await asyncio.shield(self._flush)
+
+    # --- the step both share ------------------------------------------------------------------------------------------
+
+    async def _update(self, intent: TableIntent, prefixes: Sequence[Prefix]) -> None:
+        table_id = intent.route_table_id
+        fibs = {server_id: self._fib_of(server_id) for server_id in intent.route_server_ids}
+        owners = self._owners.get(intent.vpc_id, {})
+        rejected = self._rejected[table_id]
+        totals = {"installed": 0, "replaced": 0, "removed": 0}
+        for batch in _slices(self._with_waiting(intent, prefixes), SLICE):
+            installed = self._data_plane.read(table_id)
+            verdicts = routing.desired(intent, batch, fibs, owners.get, installed)
+            observed = {prefix: installed[prefix] for prefix in batch if prefix in installed}
+            changes = plan.diff(verdicts.entries, observed)
+            await self._data_plane.apply(table_id, changes)
+            for prefix in batch:
+                for server_id in intent.route_server_ids:
+                    rejected.pop((server_id, prefix), None)
+            rejected.update(verdicts.rejected)
+            totals["installed"] += len(verdicts.entries.keys() - observed.keys())
+            totals["removed"] += len(observed.keys() - verdicts.entries.keys())
+            totals["replaced"] += sum(
+                verdicts.entries.get(prefix, entry) != entry for prefix, entry in observed.items()
+            )
+            await asyncio.sleep(0)
+        if any(totals.values()):
+            log.info("route_table_changed", route_table_id=table_id, **totals)
+
+    def _with_waiting(self, intent: TableIntent, prefixes: Sequence[Prefix]) -> list[Prefix]:
+        """The prefixes, and behind them those that a full table had refused: one may have room now."""
+        if intent.max_propagated is None:
+            return list(prefixes)
+        known = set(prefixes)
+        waiting = {prefix for _, prefix in self._rejected[intent.route_table_id]} - known
+        return [*prefixes, *sorted(waiting)]
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    def read(self, route_table_id: str) -> Mapping[Prefix, Entry]:
+        return self._data_plane.read(route_table_id)
+
+    def tables_of(self, route_server_id: str) -> list[str]:
+        return [
+            table_id
+            for table_id, intent in self._intents.items()
+            if route_server_id in intent.route_server_ids
+        ]
+
+    def installations(
+        self, route_server_id: str, prefix: Prefix, table_ids: Iterable[str]
+    ) -> tuple[Installation, ...]:
+        """Where the route server's best path for a prefix is installed, and where and why it is not."""
+        found: list[Installation] = []
+        for table_id in table_ids:
+            entry = self._data_plane.read(table_id).get(prefix)
+            if entry is not None and entry.route_server_id == route_server_id:
+                found.append(Installation(table_id, installed=True))
+            else:
+                reason = self._rejected[table_id].get((route_server_id, prefix))
+                if reason is not None:
+                    found.append(Installation(table_id, installed=False, reason=reason))
+        return tuple(found)
+
+
+def _slices(prefixes: Iterable[Prefix], size: int) -> Iterator[list[Prefix]]:
+    iterator = iter(prefixes)
+    while batch := list(islice(iterator, size)):
+        yield batch

@@ -1,0 +1,70 @@
+"""What there is to know about route tables beside their own rows, read in few queries for any number of tables.
+
+A table's routes have three sources: local ones follow from the VPC's blocks, static ones are rows, propagated ones are
+observed. The same facts serve the answers and the filters.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from routeserver.control.call import Call
+from routeserver.domain.resources import (
+    InternetGateway,
+    NetworkInterface,
+    Route,
+    RouteTable,
+    RouteTableAssociation,
+    Vpc,
+)
+from routeserver.domain.routing import Entry
+from routeserver.net.prefix import Prefix
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """`live_targets` are the ids of interfaces and gateways that a route of this table can lead to now."""
+
+    vpc: Vpc
+    associations: Sequence[RouteTableAssociation]
+    static: Sequence[Route]
+    propagated: Mapping[Prefix, Entry]
+    live_targets: frozenset[str]
+
+
+async def facts_of(call: Call, tables: Sequence[RouteTable]) -> dict[str, TableFacts]:
+    """The facts of each table, by table id."""
+    table_ids = [table.id for table in tables]
+    vpc_ids = sorted({table.vpc_id for table in tables})
+    if not table_ids:
+        return {}
+    vpcs = {vpc.id: vpc for vpc in await call.tx.list(Vpc, id=vpc_ids)}
+    associations: defaultdict[str, list[RouteTableAssociation]] = defaultdict(list)
+    for association in await call.tx.list(RouteTableAssociation, vpc_id=vpc_ids):
+        associations[association.route_table_id].append(association)
+    static: defaultdict[str, list[Route]] = defaultdict(list)
+    for route in await call.tx.list(Route, route_table_id=table_ids):
+        static[route.route_table_id].append(route)
+    live: defaultdict[str, set[str]] = defaultdict(set)
+    for interface in await call.tx.list(NetworkInterface, vpc_id=vpc_ids):
+        live[interface.vpc_id].add(interface.id)
+    for gateway in await call.tx.list(InternetGateway, vpc_id=vpc_ids):
+        if gateway.vpc_id is not None:
+            live[gateway.vpc_id].add(gateway.id)
+    live_targets = {vpc_id: frozenset(live[vpc_id]) for vpc_id in vpc_ids}
+    return {
+        table.id: TableFacts(
+            vpc=vpcs[table.vpc_id],
+            associations=associations[table.id],
+            static=static[table.id],
+            propagated=call.observed.propagated(table.id),
+            live_targets=live_targets[table.vpc_id],
+        )
+        for table in tables
+    }
+
+
+async def facts_of_one(call: Call, table: RouteTable) -> TableFacts:
+    return (await facts_of(call, [table]))[table.id]

@@ -1,0 +1,23 @@
+"""The log events that others may rely on, each with the keys it always carries.
+
+People's log queries, the demo and tests read these; renaming one is a change of interface. Every line
+has `event`, `level` and `timestamp` (UTC, RFC 3339) besides. `at` is UTC seconds since the epoch,
+measured by the BFD process at the moment itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+EVENTS: Final = {
+    "listening": ("http", "bgp_port", "bfd_port", "data_dir", "profile", "fabric"),
+    "stopping": ("reason",),
+    "stopped": (),
+    "bgp_session_up": ("peer_id", "reason"),
+    "bgp_session_down": ("peer_id", "reason"),
+    "bfd_up": ("peer_id", "reason", "at"),
+    "bfd_down": ("peer_id", "reason", "at"),
+    "fib_changed": ("route_server_id", "changed", "withdrawn"),
+    "route_table_changed": ("route_table_id",),
+    "request": ("request_id", "service", "action", "code", "duration_s"),
+}

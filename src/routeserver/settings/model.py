@@ -1,0 +1,86 @@
+"""The effective settings: one frozen value, read once at the start and handed to whoever needs a
+part of it.
+
+Not how they are read (`load`) nor what each one means and may be (`table`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from routeserver.control.policy import AMAZON, UNLIMITED, Quotas
+
+
+class Fabric(StrEnum):
+    """Where endpoint addresses live."""
+
+    LOOPBACK = "loopback"
+
+
+class Profile(StrEnum):
+    """`aws` keeps Amazon's quotas and behaviour; `open` lifts the caps."""
+
+    AWS = "aws"
+    OPEN = "open"
+
+
+class LogFormat(StrEnum):
+    """`auto` is `console` on a terminal and `json` anywhere else."""
+
+    AUTO = "auto"
+    JSON = "json"
+    CONSOLE = "console"
+
+
+class LogLevel(StrEnum):
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+QUOTAS_OF: Final = {Profile.AWS: AMAZON, Profile.OPEN: UNLIMITED}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a TCP port; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One field per row of `table.SETTINGS`, and the quotas of the profile with their overrides.
+
+    A `database_url` of None is SQLite inside `data_dir`; a `bgp_port` of None is 179 where the
+    process may bind it and 1790 otherwise; a `keepalive_s` of None is a third of the negotiated
+    hold time.
+    """
+
+    data_dir: Path
+    listen: Address
+    bgp_port: int | None
+    fabric: Fabric
+    profile: Profile
+    database_url: str | None
+    regions: tuple[str, ...]
+    zones: tuple[str, ...]
+    hold_time_s: int
+    keepalive_s: int | None
+    bfd_port: int
+    bfd_interval_ms: int
+    bfd_multiplier: int
+    tombstone_s: int
+    body_limit_bytes: int
+    access_log: bool
+    log_level: LogLevel
+    log_format: LogFormat
+    quotas: Quotas

@@ -1,0 +1,21 @@
+"""The NOTIFICATION messages with which the speaker ends a session (RFC 4486 §4, RFC 9384 §3).
+
+Every one is a Cease: what a peer's bytes deserve is decided in `bgp`, this is what we decide.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from routeserver.bgp.errors import Cease, cease
+
+ADMINISTRATIVE_SHUTDOWN: Final = cease(Cease.ADMINISTRATIVE_SHUTDOWN)
+PEER_DE_CONFIGURED: Final = cease(Cease.PEER_DE_CONFIGURED)
+CONNECTION_REJECTED: Final = cease(Cease.CONNECTION_REJECTED)
+OTHER_CONFIGURATION_CHANGE: Final = cease(Cease.OTHER_CONFIGURATION_CHANGE)
+CONNECTION_COLLISION_RESOLUTION: Final = cease(Cease.CONNECTION_COLLISION_RESOLUTION)
+OUT_OF_RESOURCES: Final = cease(Cease.OUT_OF_RESOURCES)
+BFD_DOWN: Final = cease(Cease.BFD_DOWN)
+
+INTERNAL_ERROR: Final = cease(Cease.ADMINISTRATIVE_RESET, "internal error")
+"""RFC 4486 has no subcode for a failure of the sender's own; a reset is what it comes to."""

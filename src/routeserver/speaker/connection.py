@@ -1,0 +1,270 @@
+"""One TCP connection under one `bgp.Session`: bytes and time in, bytes and events out.
+
+It belongs to an `Owner` (the passive listener or the dialler), which decides what the connection
+may be and acts on its events. All of a connection's code runs behind one boundary here: whatever it
+raises ends this connection and no other. What a peer sends is read in slices, one per turn of the
+event loop, and a peer that is told more than it reads, or that is not drained after its last
+NOTIFICATION, is cut off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Protocol, cast
+
+import structlog
+
+from routeserver.bgp.errors import Notification
+from routeserver.bgp.events import Event, SessionClosed
+from routeserver.bgp.messages import NotificationMessage
+from routeserver.bgp.session import Session
+from routeserver.speaker import cease
+
+READ_SLICE_BYTES: Final = 65_536
+"""Of what has arrived, as much is decoded in one turn: some 16,000 prefixes."""
+
+LINGER_S: Final = 2.0
+"""How long a peer may take to read the NOTIFICATION that ends its connection."""
+
+_log: Final = structlog.get_logger()
+
+
+class Owner(Protocol):
+    """Whose connection it is."""
+
+    def admit(self, connection: Connection) -> Session | Notification | None:
+        """A session for a new connection, a NOTIFICATION to refuse it with, or None to close it."""
+
+    def take(self, connection: Connection, event: Event) -> None:
+        """Something happened in the session. SessionClosed is the last event there is."""
+
+    def blocked(self, connection: Connection) -> None:
+        """The peer reads less than it is sent."""
+
+    def writable(self, connection: Connection) -> None:
+        """A connection that was blocked has room again."""
+
+    def gone(self, connection: Connection) -> None:
+        """TCP is closed and nothing of the connection is left; called once for every connection."""
+
+
+class Connection(asyncio.Protocol):
+    """An asyncio protocol; the transport's limits and pauses are handled here, routes are not."""
+
+    def __init__(
+        self, owner: Owner, *, clock: Callable[[], float], write_buffer_bytes: int = 65_536
+    ) -> None:
+        self._owner = owner
+        self._clock = clock
+        self._write_buffer_bytes = write_buffer_bytes
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._session: Session | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._unread = b""
+        self._turn: asyncio.Handle | None = None
+        self._paused = False
+        self._closing = False
+        self._failed = False
+        self.local = ""
+        self.remote = ""
+
+    @property
+    def session(self) -> Session:
+        """The session that the owner admitted; only for owners, only after that."""
+        if self._session is None:
+            raise RuntimeError("the connection was not admitted")
+        return self._session
+
+    # --- what the owner may ask for -----------------------------------------------------------
+
+    def stop(self, notification: Notification, reason: str) -> None:
+        """Say why, then close; SessionClosed follows. Does nothing to a connection that closes."""
+        session = self._session
+        if session is not None and not self._closing:
+            self._step(lambda now: session.stop(notification, reason, now))
+
+    def send(self) -> None:
+        """Put what the session has queued on the wire."""
+        if self._session is not None and not self._closing:
+            self._flush()
+
+    def pause(self) -> None:
+        """Back pressure: read nothing more until `resume`; TCP makes the peer wait."""
+        self._paused = True
+        self._set_reading()
+
+    def resume(self) -> None:
+        self._paused = False
+        self._set_reading()
+        self._schedule_turn()
+
+    @property
+    def is_paused(self) -> bool:
+        return self._paused
+
+    def abort(self) -> None:
+        """Cut the connection off at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- asyncio.Protocol ---------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        made = cast("asyncio.Transport", transport)
+        self._transport = made
+        made.set_write_buffer_limits(high=self._write_buffer_bytes)
+        self.remote = _host(made.get_extra_info("peername"))
+        self.local = _host(made.get_extra_info("sockname"))
+        try:
+            admitted = self._owner.admit(self)
+        except Exception:
+            _log.exception("admission_failed", local=self.local, remote=self.remote)
+            admitted = None
+        match admitted:
+            case None:
+                self._closing = True
+                made.abort()
+            case Notification() as notification:
+                self._closing = True
+                made.write(NotificationMessage(notification).encode())
+                self._linger()
+            case session:
+                self._session = session
+                self._step(session.connection_opened)
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        self._unread += data
+        if self._turn is None:
+            self._read_slice()
+
+    def eof_received(self) -> None:
+        """The transport closes itself and tells `connection_lost`."""
+
+    def pause_writing(self) -> None:
+        if not self._closing:
+            self._owner.blocked(self)
+
+    def resume_writing(self) -> None:
+        if not self._closing:
+            self._owner.writable(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        if self._session is not None and not self._closing:
+            self._step(self._session.connection_lost)
+        self._closing = True
+        self._cancel_timer()
+        if self._turn is not None:
+            self._turn.cancel()
+        self._owner.gone(self)
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def _read_slice(self) -> None:
+        self._turn = None
+        session = self._session
+        if self._paused or self._closing or session is None or not self._unread:
+            return
+        data, self._unread = self._unread[:READ_SLICE_BYTES], self._unread[READ_SLICE_BYTES:]
+        self._step(lambda now: session.receive(data, now))
+        self._schedule_turn()
+        self._set_reading()
+
+    def _schedule_turn(self) -> None:
+        if self._unread and self._turn is None and not self._paused and not self._closing:
+            self._turn = self._loop.call_soon(self._read_slice)
+
+    def _set_reading(self) -> None:
+        """Take nothing more from the socket while something of it waits here."""
+        if self._transport is None or self._transport.is_closing() or self._closing:
+            return
+        if self._paused or self._unread:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    # --- one step of the session --------------------------------------------------------------
+
+    def _step(self, act: Callable[[float], list[Event]]) -> None:
+        """The boundary: a failure in serving this peer is logged and ends its connection."""
+        try:
+            for event in act(self._clock()):
+                if self._closing:
+                    break
+                if isinstance(event, SessionClosed):
+                    self._close()
+                self._owner.take(self, event)
+        except Exception:
+            _log.exception("peer_failed", local=self.local, remote=self.remote)
+            self._give_up()
+        if not self._closing:
+            self._flush()
+            self._arm_timer()
+
+    def _give_up(self) -> None:
+        if self._closing:
+            return
+        if self._failed:
+            self._closing = True
+            self.abort()
+            return
+        self._failed = True
+        self.stop(cease.INTERNAL_ERROR, "internal error in the code that serves this peer")
+
+    def _flush(self) -> None:
+        if self._transport is None or self._session is None or self._transport.is_closing():
+            return
+        data = self._session.data_to_send()
+        if data:
+            self._transport.write(data)
+
+    def _close(self) -> None:
+        self._flush()
+        self._closing = True
+        self._unread = b""
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close our direction and discard what still arrives: no reset may overtake our last words."""
+        self._cancel_timer()
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.resume_reading()
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._timer = self._loop.call_later(LINGER_S, transport.abort)
+
+    # --- time ---------------------------------------------------------------------------------
+
+    def _arm_timer(self) -> None:
+        """Deadlines move on with every message: a timer that is early asks again when it fires."""
+        session = self._session
+        deadline = session.next_deadline() if session is not None else None
+        if deadline is None:
+            self._cancel_timer()
+            return
+        at = self._loop.time() + max(0.0, deadline - self._clock())
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._session is not None and not self._closing:
+            self._step(self._session.handle_timer)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _host(name: Any) -> str:
+    """The address of a socket name; empty when the other side was gone before it could be asked."""
+    return str(name[0]) if name else ""

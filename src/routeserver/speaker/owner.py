@@ -1,0 +1,191 @@
+"""The one owner of a route server's RIB: everything that changes it or decides on it passes through
+here.
+
+Routes are applied as they come; the decision is made later, in slices of bounded size with a turn
+of the event loop between them, so that a full table costs no other peer its keepalives. A peer that
+brings routes faster than they are decided waits: its connection is paused until the backlog is
+gone. A lost session, a retention timer and an UPDATE all join at the same place, the changed
+prefixes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol, assert_never
+
+import structlog
+
+from routeserver.net.path import PathAttributes
+from routeserver.net.prefix import Prefix
+from routeserver.rib.path import Path, Source
+from routeserver.rib.retention import Action, Drop, Hold, Retention, Sweep
+from routeserver.rib.rib import Applied, Rib
+from routeserver.speaker.spec import Sink
+
+SLICE_SIZE: Final = 5_000
+"""Prefixes decided in one turn of the event loop: some milliseconds."""
+
+BACKLOG_SLICES: Final = 4
+"""A peer is paused when more slices than this are undecided."""
+
+_log: Final = structlog.get_logger()
+
+
+class Pausable(Protocol):
+    """Where routes come from, and can be made to wait."""
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+class RibOwner:
+    """A RIB, its retention, and the turns of the event loop in which it is decided."""
+
+    def __init__(
+        self,
+        route_server_id: str,
+        *,
+        rib: Rib,
+        retention: Retention,
+        sink: Sink,
+        clock: Callable[[], float],
+        slice_size: int = SLICE_SIZE,
+    ) -> None:
+        self.route_server_id = route_server_id
+        self.rib = rib
+        self._retention = retention
+        self._sink = sink
+        self._clock = clock
+        self._slice_size = slice_size
+        self._loop = asyncio.get_running_loop()
+        self._live: set[str] = set()
+        self._waiting: set[Pausable] = set()
+        self._turn: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def persisting(self) -> bool:
+        return self._retention.persisting
+
+    # --- facts from the sessions --------------------------------------------------------------
+
+    def session_up(self, source: Source) -> None:
+        self._live.add(source.peer_id)
+        self.rib.peer_up(source)
+        self._carry_out(self._retention.session_up(source.peer_id, self._clock()))
+
+    def apply(
+        self,
+        peer_id: str,
+        withdrawn: Iterable[Prefix],
+        announced: Iterable[tuple[PathAttributes, Sequence[Prefix]]],
+        origin: Pausable,
+    ) -> Applied:
+        """Take an UPDATE's routes in; `origin` is paused when decisions are too far behind."""
+        applied = self.rib.apply(peer_id, withdrawn, announced)
+        self._schedule()
+        if self.rib.pending() > BACKLOG_SLICES * self._slice_size and origin not in self._waiting:
+            self._waiting.add(origin)
+            origin.pause()
+        return applied
+
+    def session_down(self, peer_id: str) -> None:
+        self._live.discard(peer_id)
+        live = len(self._live)
+        self._carry_out(self._retention.session_down(peer_id, live, self._clock()))
+
+    def peer_removed(self, peer_id: str) -> None:
+        """The peer is no longer configured: its routes go, those held of it as well."""
+        self._live.discard(peer_id)
+        live = len(self._live)
+        self._carry_out(self._retention.peer_removed(peer_id, live, self._clock()))
+
+    def stop_waiting(self, origin: Pausable) -> None:
+        self._waiting.discard(origin)
+
+    # --- intent -------------------------------------------------------------------------------
+
+    def configure(self, *, persist: bool, duration_s: int) -> None:
+        self._carry_out(self._retention.configure(persist, duration_s, self._clock()))
+
+    def reset(self) -> None:
+        self._carry_out(self._retention.reset(self._clock()))
+
+    def close(self) -> None:
+        """Decide nothing more and tell nobody: the process ends, the routes stay where they are."""
+        self._closed = True
+        for handle in (self._turn, self._timer):
+            if handle is not None:
+                handle.cancel()
+        self._turn = self._timer = None
+
+    def remove(self) -> None:
+        """The route server is no longer configured: what its FIB held is told as gone."""
+        self.close()
+        gone: dict[Prefix, Path | None] = dict.fromkeys(self.rib.fib)
+        if gone:
+            self._tell(gone)
+
+    # --- decisions ----------------------------------------------------------------------------
+
+    def _carry_out(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            match action:
+                case Hold(peer_id):
+                    self.rib.hold(peer_id)
+                case Drop(peer_id):
+                    self.rib.peer_down(peer_id)
+                case Sweep(peer_id):
+                    self.rib.sweep(peer_id)
+                case _:
+                    assert_never(action)
+        self._schedule()
+        self._arm_timer()
+
+    def _schedule(self) -> None:
+        if self._turn is None and not self._closed and self.rib.pending():
+            self._turn = self._loop.call_soon(self._decide_slice)
+
+    def _decide_slice(self) -> None:
+        self._turn = None
+        delta = self.rib.decide(self._slice_size)
+        if delta:
+            self._tell(delta)
+        if self.rib.pending():
+            self._schedule()
+            return
+        waiting, self._waiting = self._waiting, set()
+        for origin in waiting:
+            origin.resume()
+
+    def _tell(self, delta: dict[Prefix, Path | None]) -> None:
+        withdrawn = sum(path is None for path in delta.values())
+        _log.info(
+            "fib_changed",
+            route_server_id=self.route_server_id,
+            changed=len(delta) - withdrawn,
+            withdrawn=withdrawn,
+        )
+        try:
+            self._sink.fib_changed(self.route_server_id, delta)
+        except Exception:
+            # The FIB is right and can be read again; losing this turn would stop every peer.
+            _log.exception("sink_failed", route_server_id=self.route_server_id)
+
+    # --- retention's clock --------------------------------------------------------------------
+
+    def _arm_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self._retention.next_deadline()
+        if deadline is not None and not self._closed:
+            delay = max(0.0, deadline - self._clock())
+            self._timer = self._loop.call_later(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._carry_out(self._retention.handle_timer(self._clock()))

@@ -1,0 +1,184 @@
+"""One route server as it runs: a RIB owner, a listener per endpoint, a peer per appliance.
+
+`converge` is given the whole specification every time and moves what runs to it, touching only what
+differs: a session restarts when its own parameters change and for no other reason. An endpoint that
+cannot listen now is tried again by the next call.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address
+
+from routeserver.bgp.attributes import AttributeCache
+from routeserver.bgp.session import SessionConfig
+from routeserver.rib.retention import Retention
+from routeserver.rib.rib import Rib
+from routeserver.speaker import cease
+from routeserver.speaker.listener import Listener
+from routeserver.speaker.owner import RibOwner
+from routeserver.speaker.peer import Peer
+from routeserver.speaker.pending import PendingConnections
+from routeserver.speaker.spec import (
+    EndpointSpec,
+    Limits,
+    PeerSpec,
+    RouteServerSpec,
+    Sink,
+    Timers,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all route servers of a speaker share."""
+
+    listen: Callable[[str, int], socket.socket]
+    port: int
+    clock: Callable[[], float]
+    sink: Sink
+    timers: Timers
+    limits: Limits
+    slice_size: int
+    pending: PendingConnections
+
+
+class RunningRouteServer:
+    """Holds the last specification only to see that a reset was asked for."""
+
+    def __init__(self, spec: RouteServerSpec, around: Surroundings) -> None:
+        self._around = around
+        self._reset_serial = spec.reset_serial
+        self._listeners: dict[str, Listener] = {}
+        self._leaving: list[Listener] = []
+        self._attribute_cache = AttributeCache()
+        self.owner = RibOwner(
+            spec.route_server_id,
+            rib=Rib(
+                max_routes_per_peer=around.limits.max_routes_per_peer,
+                max_fib_routes=around.limits.max_fib_routes,
+            ),
+            retention=Retention(spec.persist, spec.persist_duration_s),
+            sink=around.sink,
+            clock=around.clock,
+            slice_size=around.slice_size,
+        )
+
+    def peers(self) -> Iterator[Peer]:
+        for listener in self._listeners.values():
+            yield from listener.peers.values()
+
+    async def converge(self, spec: RouteServerSpec) -> dict[str, str | None]:
+        """What each endpoint lacks, in one line, None for nothing."""
+        self.owner.configure(persist=spec.persist, duration_s=spec.persist_duration_s)
+        if spec.reset_serial != self._reset_serial:
+            self._reset_serial = spec.reset_serial
+            self.owner.reset()
+        desired = {endpoint.endpoint_id: endpoint for endpoint in spec.endpoints}
+        for endpoint_id, listener in list(self._listeners.items()):
+            endpoint = desired.get(endpoint_id)
+            if endpoint is None or endpoint.address != listener.address:
+                self._close_listener(endpoint_id, is_moving=endpoint is not None)
+        self._leaving = [listener for listener in self._leaving if not listener.is_idle]
+        return {
+            endpoint.endpoint_id: await self._converge_endpoint(spec, endpoint)
+            for endpoint in spec.endpoints
+        }
+
+    def stop(self) -> None:
+        """The process ends: every session is told so, nothing is withdrawn from anywhere."""
+        self.owner.close()
+        for listener in self._listeners.values():
+            listener.close()
+            for peer in listener.peers.values():
+                peer.stop(cease.ADMINISTRATIVE_SHUTDOWN, "the route server process ends")
+
+    def remove(self) -> None:
+        """The route server is no longer configured."""
+        self.owner.remove()
+        for endpoint_id in list(self._listeners):
+            self._close_listener(endpoint_id, is_moving=False)
+
+    @property
+    def is_idle(self) -> bool:
+        """No connection is left."""
+        return all(listener.is_idle for listener in (*self._listeners.values(), *self._leaving))
+
+    async def wait_idle(self) -> None:
+        """Until no connection is left; to be called after `stop`."""
+        for listener in (*self._listeners.values(), *self._leaving):
+            await listener.wait_idle()
+
+    def _close_listener(self, endpoint_id: str, *, is_moving: bool) -> None:
+        listener = self._listeners.pop(endpoint_id)
+        listener.close()
+        for peer in listener.peers.values():
+            if is_moving:
+                peer.remove(cease.OTHER_CONFIGURATION_CHANGE, "the endpoint's address changed")
+            else:
+                peer.remove(cease.PEER_DE_CONFIGURED, "the endpoint was removed")
+        listener.peers.clear()
+        self._leaving.append(listener)
+
+    async def _converge_endpoint(self, spec: RouteServerSpec, endpoint: EndpointSpec) -> str | None:
+        listener = self._listeners.get(endpoint.endpoint_id)
+        if listener is None:
+            listener = Listener(
+                endpoint.endpoint_id,
+                endpoint.address,
+                pending=self._around.pending,
+                clock=self._around.clock,
+                write_buffer_bytes=self._around.limits.write_buffer_bytes,
+            )
+            self._listeners[endpoint.endpoint_id] = listener
+        try:
+            self._converge_peers(listener, spec, endpoint)
+        except AddressValueError as error:
+            return f"endpoint {endpoint.endpoint_id}: {error}"
+        if listener.is_open:
+            return None
+        return await listener.open(self._around.listen, self._around.port)
+
+    def _converge_peers(
+        self, listener: Listener, spec: RouteServerSpec, endpoint: EndpointSpec
+    ) -> None:
+        desired = {
+            peer.peer_id: (peer, self._session_config(spec, endpoint, peer))
+            for peer in endpoint.peers
+        }
+        running = {peer.spec.peer_id: peer for peer in listener.peers.values()}
+        for peer_id, peer in running.items():
+            wanted, config = desired.get(peer_id, (None, None))
+            if wanted is None:
+                del listener.peers[peer.spec.address]
+                peer.remove(cease.PEER_DE_CONFIGURED, "the peer was removed")
+            elif wanted.address != peer.spec.address or config != peer.config:
+                del listener.peers[peer.spec.address]
+                peer.remove(cease.OTHER_CONFIGURATION_CHANGE, "the peer's configuration changed")
+            else:
+                peer.spec = wanted
+        for wanted, config in desired.values():
+            if wanted.address not in listener.peers:
+                listener.peers[wanted.address] = Peer(
+                    wanted,
+                    endpoint.endpoint_id,
+                    config,
+                    owner=self.owner,
+                    sink=self._around.sink,
+                    attribute_cache=self._attribute_cache,
+                )
+
+    def _session_config(
+        self, spec: RouteServerSpec, endpoint: EndpointSpec, peer: PeerSpec
+    ) -> SessionConfig:
+        IPv4Address(peer.address)
+        return SessionConfig(
+            local_asn=spec.asn,
+            local_router_id=IPv4Address(endpoint.address),
+            peer_asn=peer.asn,
+            hold_time_s=self._around.timers.hold_time_s,
+            keepalive_s=self._around.timers.keepalive_s,
+            accept_loopback_next_hops=spec.accept_loopback_next_hops,
+        )

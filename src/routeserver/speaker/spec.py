@@ -1,0 +1,76 @@
+"""What the speaker is told to be, and whom it tells: frozen values, compared to see what changed.
+
+A specification is a level, not an order: the speaker compares it with what runs and closes the gap.
+Addresses are IPv4 in their canonical text form (the endpoints of a route server have no other).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from routeserver.net.prefix import Prefix
+from routeserver.rib.path import Path
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSpec:
+    """An appliance that may connect to an endpoint. `bfd` is liveness kept elsewhere; no session
+    restarts when it alone changes."""
+
+    peer_id: str
+    address: str
+    asn: int
+    bfd: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSpec:
+    """An address to listen on. It is also the BGP Identifier of the sessions that it accepts."""
+
+    endpoint_id: str
+    address: str
+    peers: tuple[PeerSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RouteServerSpec:
+    """One RIB, one FIB. A `reset_serial` that differs from the last one seen drops held routes."""
+
+    route_server_id: str
+    asn: int
+    endpoints: tuple[EndpointSpec, ...] = ()
+    persist: bool = False
+    persist_duration_s: int = 60
+    accept_loopback_next_hops: bool = False
+    reset_serial: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timers:
+    """What is offered in OPEN; the lower hold time of the two sides holds (RFC 4271 §4.2)."""
+
+    hold_time_s: int = 30
+    keepalive_s: int | None = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """None is no limit. A connection is pending until it is Established or gone."""
+
+    max_routes_per_peer: int | None = None
+    max_fib_routes: int | None = None
+    max_pending_connections: int = 1024
+    max_pending_per_address: int = 8
+    write_buffer_bytes: int = 65_536
+
+
+class Sink(Protocol):
+    """Who is told, synchronously: a sink takes note and returns, it never blocks."""
+
+    def fib_changed(self, route_server_id: str, delta: Mapping[Prefix, Path | None]) -> None:
+        """The best path of these prefixes is another one now; None when there is none."""
+
+    def session_changed(self, peer_id: str, up: bool, reason: str) -> None:
+        """A BGP session reached Established or left it."""

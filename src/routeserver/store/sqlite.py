@@ -1,0 +1,191 @@
+"""SQLite behind the store: one file, one connection to write with, a few to read with.
+
+Each connection has a thread of its own, and a whole step of a transaction (begin, statements,
+fetch) crosses to it once. Drivers that cross for every cursor, execute, fetch and close serve a
+third of the transactions per second, and an await cancelled in the middle leaves them with a
+connection of unknown state; here the thread finishes its step and then rolls back.
+
+Durable: write-ahead log with ``synchronous=FULL``, so that a commit that returned is on the disk
+(https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Self, TypeVar
+
+import sqlalchemy
+from sqlalchemy import URL, Connection, NullPool, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from routeserver.store.errors import StoreError, translated
+from routeserver.store.migrate import migrate
+
+T = TypeVar("T")
+
+READERS: Final = 3
+_BEGIN: Final = "routeserver_begin"
+
+
+class Synchronous(StrEnum):
+    """When SQLite waits for the disk.
+
+    FULL: at every commit. NORMAL may lose the last commits when power fails.
+    """
+
+    OFF = "OFF"
+    NORMAL = "NORMAL"
+    FULL = "FULL"
+    EXTRA = "EXTRA"
+
+
+class ConnectionThread:
+    """A connection and the only thread that touches it. Work is done in the order of asking."""
+
+    dialect: Final = "sqlite"
+
+    def __init__(self, engine: sqlalchemy.Engine, what: str) -> None:
+        self._engine = engine
+        self._what = what
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._connection: Connection | None = None
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        with translated(self._what):
+            return await asyncio.wrap_future(self._submit(self._connected, work))
+
+    async def commit(self) -> None:
+        await self.run(Connection.commit)
+
+    def rollback_soon(self) -> None:
+        """What this thread is asked next comes after the rollback, so nobody need wait for it."""
+        self._submit(self._rollback)
+
+    async def close(self) -> None:
+        with translated(self._what):
+            await asyncio.wrap_future(self._submit(self._disconnect))
+        self._thread.shutdown(wait=False)
+
+    def _submit(self, work: Callable[..., T], *arguments: object) -> Future[T]:
+        try:
+            return self._thread.submit(work, *arguments)
+        except RuntimeError as error:
+            raise StoreError(f"{self._what}: the store is closed") from error
+
+    # What follows runs in the thread.
+
+    def _connected(self, work: Callable[[Connection], T]) -> T:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return work(self._connection)
+
+    def _rollback(self) -> None:
+        if self._connection is not None:
+            self._connection.rollback()
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+
+class SqliteEngine:
+    """Made by `open`. Writers of this process take turns, those of others wait inside SQLite."""
+
+    def __init__(self, path: Path, synchronous: Synchronous, busy_timeout_s: float) -> None:
+        self._engine = _engine(path, synchronous, busy_timeout_s)
+        what = str(path)
+        self._writer = ConnectionThread(
+            self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}), what
+        )
+        self._idle: asyncio.LifoQueue[ConnectionThread] = asyncio.LifoQueue()
+        for _ in range(READERS):
+            self._idle.put_nowait(ConnectionThread(self._engine, what))
+        self._turn = asyncio.Lock()
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path, synchronous: Synchronous, busy_timeout_s: float) -> Self:
+        """Creates the file if missing, for its owner only, and brings its tables up to date."""
+        with translated(str(path)):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        engine = cls(path, synchronous, busy_timeout_s)
+        try:
+            await engine._writer.run(migrate)
+            await engine._writer.commit()
+        except BaseException:
+            await engine.close()
+            raise
+        return engine
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[ConnectionThread]:
+        lease = await self._idle.get()
+        try:
+            yield lease
+        finally:
+            self._idle.put_nowait(lease)
+            lease.rollback_soon()
+
+    @asynccontextmanager
+    async def writer(self) -> AsyncIterator[ConnectionThread]:
+        async with self._turn:
+            try:
+                yield self._writer
+            except BaseException:
+                self._writer.rollback_soon()
+                raise
+
+    async def close(self) -> None:
+        """Waits for the transactions in hand; later ones get StoreError."""
+        if self._closed:
+            return
+        self._closed = True
+        readers = [await self._idle.get() for _ in range(READERS)]
+        async with self._turn:
+            for each in (*readers, self._writer):
+                await each.close()
+            self._engine.dispose()
+        for reader in readers:
+            self._idle.put_nowait(reader)
+
+
+def _engine(path: Path, synchronous: Synchronous, busy_timeout_s: float) -> sqlalchemy.Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={
+            # BEGIN is said by the event below and by nothing else.
+            "isolation_level": None,
+            "timeout": busy_timeout_s,
+            # The last close may come from elsewhere when a store is dropped without closing it.
+            "check_same_thread": False,
+        },
+        poolclass=NullPool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            row = cursor.fetchone()
+            if row is None or row[0] != "wal":
+                raise StoreError(
+                    f"{path}: no write-ahead log is possible there; "
+                    "name a data directory on a local, writable file system"
+                )
+            cursor.execute(f"PRAGMA synchronous={synchronous.value}")
+            cursor.execute("PRAGMA foreign_keys=ON")
+        finally:
+            cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+
+    return engine

@@ -1,0 +1,320 @@
+"""One transaction: what operations and reconcilers do with the store.
+
+It speaks resources; rows stay below it.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection
+
+from routeserver.domain.resources import Resource
+from routeserver.store import statements
+from routeserver.store.engine import Lease
+from routeserver.store.errors import GoneError
+from routeserver.store.records import AccessKey, TagRow, TokenRow
+from routeserver.store.rows import CODECS, RowCodec
+from routeserver.store.statements import AMONG, EQUAL, NULL, ConditionShape
+
+R = TypeVar("R", bound=Resource)
+T = TypeVar("T")
+
+MAX_AMONG: Final = 10_000
+"""Values bound to one statement; SQLite stops at 32766, PostgreSQL at 32767."""
+
+_BY_ID: Final[tuple[ConditionShape, ...]] = (("id", EQUAL),)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose rows a transaction may see and make."""
+
+    account_id: str
+    region: str
+
+
+class Transaction:
+    """Made by `Store.read` and `Store.write`; not to be used after that block.
+
+    With a scope every query is limited to it and every insert must belong to it. Without one
+    (reconcilers) all rows are seen. Raises StoreError when storage fails; a ValueError or TypeError
+    is a mistake of the caller.
+    """
+
+    __slots__ = ("_bound_scope", "_lease", "_writes", "changed", "scope")
+
+    def __init__(self, lease: Lease, scope: Scope | None, *, writes: bool) -> None:
+        self._lease = lease
+        self._writes = writes
+        self.scope = scope
+        self.changed = False
+        """Whether anything was written so far."""
+        self._bound_scope: dict[str, Any] = (
+            {}
+            if scope is None
+            else {"scope_account_id": scope.account_id, "scope_region": scope.region}
+        )
+
+    # --- resources --------------------------------------------------------------------------------
+
+    async def get(self, type_: type[R], id: str) -> R | None:  # noqa: A002 - the field's name
+        codec: RowCodec[R] = CODECS[type_]
+        statement = statements.select_one(codec.table, self.scope is not None)
+        bound = {"w_id": id, **self._bound_scope}
+        row = await self._lease.run(lambda connection: connection.execute(statement, bound).first())
+        return None if row is None else codec.from_row(row)
+
+    async def list(self, type_: type[R], **equals: Any) -> builtins.list[R]:
+        """Oldest first.
+
+        A list, tuple or set as a value means any of its members; None means the column is null.
+        """
+        codec: RowCodec[R] = CODECS[type_]
+        shape: builtins.list[ConditionShape] = []
+        bound = dict(self._bound_scope)
+        for name, value in equals.items():
+            if name not in codec.names:
+                raise ValueError(f"{type_.__name__} has no field {name!r}")
+            match value:
+                case None:
+                    shape.append((name, NULL))
+                case list() | tuple() | set() | frozenset():
+                    if not value:
+                        return []
+                    shape.append((name, AMONG))
+                    bound[f"w_{name}"] = [codec.column_value(name, each) for each in value]
+                case _:
+                    shape.append((name, EQUAL))
+                    bound[f"w_{name}"] = codec.column_value(name, value)
+        statement = statements.select_many(codec.table, self.scope is not None, tuple(shape))
+        rows = await self._lease.run(lambda connection: connection.execute(statement, bound).all())
+        return [codec.from_row(row) for row in rows]
+
+    async def insert(self, *resources: Resource) -> None:
+        """Raises DuplicateError when an id is taken; then leave the block, nothing can be kept."""
+        grouped: defaultdict[type[Resource], builtins.list[dict[str, Any]]] = defaultdict(list)
+        for resource in resources:
+            self._must_be_in_scope(resource)
+            grouped[type(resource)].append(CODECS[type(resource)].to_row(resource))
+
+        def work(connection: Connection) -> None:
+            for type_, rows in grouped.items():
+                connection.execute(
+                    statements.insert_one(CODECS[type_].table), rows if len(rows) > 1 else rows[0]
+                )
+
+        await self._change(work)
+
+    async def update(self, resource: R, **changes: Any) -> R:
+        """By id, whatever the row says now. Raises GoneError when it is no longer there."""
+        changed = replace(resource, **changes)
+        if changes and not await self._update_where(resource, changes, _BY_ID, {}):
+            raise GoneError(f"{resource.id} is no longer there")
+        return changed
+
+    async def advance(self, resource: R, to_state: str, **changes: Any) -> R | None:
+        """Compare-and-set: to `to_state` if the row still has the state that `resource` shows.
+
+        The type of `to_state` says which of a route server's two states is meant. None when someone
+        else moved it.
+        """
+        codec: RowCodec[R] = CODECS[type(resource)]
+        field = codec.state_field(to_state)
+        changes[field] = to_state
+        seen = {f"w_{field}": codec.column_value(field, getattr(resource, field))}
+        changed = replace(resource, **changes)
+        if await self._update_where(resource, changes, (*_BY_ID, (field, EQUAL)), seen):
+            return changed
+        return None
+
+    async def delete(self, resource: Resource) -> None:
+        """Removes the row and its tags; nothing happens when it is already gone."""
+        scoped = self.scope is not None
+        row = statements.delete_one(CODECS[type(resource)].table, scoped)
+        tags = statements.delete_tags_of_one(scoped)
+        bound = {"w_id": resource.id, **self._bound_scope}
+        tags_bound = {"w_resource_id": resource.id, **self._bound_scope}
+
+        def work(connection: Connection) -> None:
+            connection.execute(row, bound)
+            if resource.kind:
+                connection.execute(tags, tags_bound)
+
+        await self._change(work)
+
+    async def find_kind(self, id: str) -> str | None:  # noqa: A002 - the field's name
+        """The EC2 tag resource type of what has this id; None when nothing that takes tags has."""
+        statement = statements.select_kind(self.scope is not None)
+        bound = {"w_id": id, **self._bound_scope}
+        return await self._lease.run(
+            lambda connection: connection.execute(statement, bound).scalar()
+        )
+
+    async def _update_where(
+        self,
+        resource: Resource,
+        changes: Mapping[str, Any],
+        shape: tuple[ConditionShape, ...],
+        seen: Mapping[str, Any],
+    ) -> bool:
+        codec = CODECS[type(resource)]
+        if "id" in changes or "account_id" in changes or "region" in changes:
+            raise ValueError("a resource keeps its id, account and region")
+        changed = tuple(sorted(changes))
+        statement = statements.update_where(codec.table, self.scope is not None, changed, shape)
+        bound = {"w_id": resource.id, **seen, **self._bound_scope}
+        for name in changed:
+            bound[f"v_{name}"] = codec.column_value(name, changes[name])
+        return await self._change(
+            lambda connection: connection.execute(statement, bound).rowcount == 1
+        )
+
+    def _must_be_in_scope(self, resource: Resource) -> None:
+        if self.scope is not None and (
+            resource.account_id != self.scope.account_id or resource.region != self.scope.region
+        ):
+            raise ValueError(
+                f"{resource.id} belongs to another account or region than this transaction"
+            )
+
+    # --- tags -------------------------------------------------------------------------------------
+
+    async def tags_of(self, ids: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Tags by resource id; every id asked for is a key."""
+        statement = statements.select_tags_of(self.scope is not None)
+        tags: dict[str, dict[str, str]] = {each: {} for each in ids}
+        unique = builtins.list(tags)
+
+        def work(connection: Connection) -> None:
+            for start in range(0, len(unique), MAX_AMONG):
+                bound = {
+                    "w_resource_id": unique[start : start + MAX_AMONG],
+                    **self._bound_scope,
+                }
+                for resource_id, key, value in connection.execute(statement, bound):
+                    tags[resource_id][key] = value
+
+        if unique:
+            await self._lease.run(work)
+        return tags
+
+    async def put_tags(
+        self, resource_ids_with_kind: Sequence[tuple[str, str]], tags: Mapping[str, str]
+    ) -> None:
+        """Gives every resource every tag, overwriting values.
+
+        Tags belong to the scope, so there must be one.
+        """
+        scope = self._required_scope()
+        rows = [
+            {
+                "resource_id": resource_id,
+                "key": key,
+                "account_id": scope.account_id,
+                "region": scope.region,
+                "resource_kind": kind,
+                "value": value,
+            }
+            for resource_id, kind in resource_ids_with_kind
+            for key, value in tags.items()
+        ]
+        if rows:
+            statement = statements.upsert_tag(self._lease.dialect)
+            await self._change(lambda connection: connection.execute(statement, rows))
+
+    async def delete_tags(self, ids: Sequence[str], keys: Mapping[str, str | None]) -> None:
+        """Takes the keys away from the resources; None matches whatever the tag's value is."""
+        if not ids or not keys:
+            return
+        statement = statements.delete_tag(self.scope is not None)
+
+        def work(connection: Connection) -> None:
+            for key, value in keys.items():
+                bound = {
+                    "w_resource_id": builtins.list(ids),
+                    "w_key": key,
+                    "any_value": value is None,
+                    "w_value": value or "",
+                    **self._bound_scope,
+                }
+                connection.execute(statement, bound)
+
+        await self._change(work)
+
+    async def list_tags(self) -> builtins.list[TagRow]:
+        """All tags of the scope, by resource id and key."""
+        statement = statements.select_tags(self.scope is not None)
+        rows = await self._lease.run(
+            lambda connection: connection.execute(statement, self._bound_scope).all()
+        )
+        return [TagRow(*row) for row in rows]
+
+    # --- client tokens and access keys ------------------------------------------------------------
+
+    async def token(self, action: str, token: str) -> TokenRow | None:
+        self._required_scope()
+        bound = {"w_action": action, "w_token": token, **self._bound_scope}
+        row = await self._lease.run(
+            lambda connection: connection.execute(statements.SELECT_TOKEN, bound).first()
+        )
+        return None if row is None else TokenRow(*row)
+
+    async def put_token(
+        self, action: str, token: str, params_hash: str, resource_id: str, created_at: float
+    ) -> None:
+        """Raises DuplicateError when the token was used before for this action."""
+        scope = self._required_scope()
+        row = {
+            "account_id": scope.account_id,
+            "region": scope.region,
+            "action": action,
+            "token": token,
+            "params_hash": params_hash,
+            "resource_id": resource_id,
+            "created_at": created_at,
+        }
+        await self._change(lambda connection: connection.execute(statements.INSERT_TOKEN, row))
+
+    async def forget_tokens(self, before: float) -> None:
+        """Drops the tokens first used before this time (UTC seconds)."""
+        statement = statements.delete_old_tokens(self.scope is not None)
+        bound = {"w_created_at": before, **self._bound_scope}
+        await self._change(lambda connection: connection.execute(statement, bound))
+
+    async def access_key(self, id: str) -> AccessKey | None:  # noqa: A002 - the field's name
+        """Looked up across accounts: it is the key that says whose request this is."""
+        bound = {"w_access_key_id": id}
+        row = await self._lease.run(
+            lambda connection: connection.execute(statements.SELECT_ACCESS_KEY, bound).first()
+        )
+        return None if row is None else AccessKey(*row)
+
+    async def put_access_key(self, key: AccessKey) -> None:
+        """Adds the key, or replaces what is known of it."""
+        row = {
+            "access_key_id": key.access_key_id,
+            "secret": key.secret,
+            "account_id": key.account_id,
+            "user_id": key.user_id,
+            "principal_arn": key.principal_arn,
+        }
+        statement = statements.upsert_access_key(self._lease.dialect)
+        await self._change(lambda connection: connection.execute(statement, row))
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    async def _change(self, work: Callable[[Connection], T]) -> T:
+        if not self._writes:
+            raise TypeError("this transaction only reads; open it with Store.write")
+        self.changed = True
+        return await self._lease.run(work)
+
+    def _required_scope(self) -> Scope:
+        if self.scope is None:
+            raise ValueError("tags and client tokens need a transaction with a scope")
+        return self.scope

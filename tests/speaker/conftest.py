@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from routeserver.speaker.speaker import Speaker
+from tests.speaker.support import EphemeralFabric, RecordingSink
+
+
+@pytest.fixture
+async def sink() -> RecordingSink:
+    return RecordingSink()
+
+
+@pytest.fixture
+def fabric() -> EphemeralFabric:
+    return EphemeralFabric()
+
+
+@pytest.fixture
+async def speaker(sink: RecordingSink, fabric: EphemeralFabric) -> AsyncIterator[Speaker]:
+    made = Speaker(listen=fabric.listen, port=0, clock=time.monotonic, sink=sink)
+    yield made
+    await made.close()
