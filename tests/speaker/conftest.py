@@ -6,7 +6,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from routeserver.speaker.speaker import Speaker
-from tests.speaker.support import EphemeralFabric, RecordingSink
+from tests.speaker.support import ROUTERS, EphemeralFabric, RecordingSink
+
+
+@pytest.fixture(autouse=True)
+async def _no_router_outlives_its_test() -> AsyncIterator[None]:
+    yield
+    routers = [router for router in ROUTERS if router.connection is not None]
+    ROUTERS.clear()
+    for router in routers:
+        router.cut()
+        await router.until_gone()
 
 
 @pytest.fixture

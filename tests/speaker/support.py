@@ -97,6 +97,10 @@ class EphemeralFabric:
         return listening
 
 
+ROUTERS: list[Router] = []
+"""Those that a test has made, so that none outlives it."""
+
+
 class Router(Waker):
     """A BGP router that dials: one connection, its session and every event of it."""
 
@@ -108,6 +112,7 @@ class Router(Waker):
         self.events: list[Event] = []
         self.connection: Connection | None = None
         self.is_gone = False
+        ROUTERS.append(self)
 
     async def connect(self, fabric: EphemeralFabric, endpoint: str = ENDPOINT) -> None:
         await asyncio.get_running_loop().create_connection(

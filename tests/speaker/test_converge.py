@@ -11,9 +11,9 @@ from routeserver.net.prefix import parse_prefix
 from routeserver.speaker.speaker import Speaker
 from routeserver.speaker.spec import EndpointSpec, PeerSpec, RouteServerSpec
 from tests.speaker.support import (
+    ENDPOINT,
     A,
     B,
-    ENDPOINT,
     EphemeralFabric,
     RecordingSink,
     Router,
@@ -22,11 +22,15 @@ from tests.speaker.support import (
 )
 
 
-async def _both_up(fabric: EphemeralFabric) -> tuple[Router, Router]:
+async def _both_up(
+    fabric: EphemeralFabric, sink: RecordingSink, times: int = 1
+) -> tuple[Router, Router]:
     a, b = Router(A, 65_001), Router(B, 65_001)
     for router in (a, b):
         await router.connect(fabric)
         await router.until_established()
+    await sink.until_up("rsp-a", times)
+    await sink.until_up("rsp-b", times)
     return a, b
 
 
@@ -35,7 +39,7 @@ async def test_converging_twice_is_a_no_op(
 ) -> None:
     spec = route_server(peer("rsp-a", A), peer("rsp-b", B))
     await speaker.converge(spec)
-    a, _ = await _both_up(fabric)
+    a, _ = await _both_up(fabric, sink)
     a.announce("192.0.2.0/24")
     await sink.until_winner("192.0.2.0/24", "rsp-a")
     before = (list(sink.deltas), list(sink.sessions), speaker.rib("rs-1"))
@@ -48,7 +52,7 @@ async def test_a_changed_peer_restarts_that_session_only(
     speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
 ) -> None:
     await speaker.converge(route_server(peer("rsp-a", A), peer("rsp-b", B)))
-    a, b = await _both_up(fabric)
+    a, b = await _both_up(fabric, sink)
     await speaker.converge(route_server(peer("rsp-a", A, asn=65_002), peer("rsp-b", B)))
     assert (await a.until_notified()).subcode == Cease.OTHER_CONFIGURATION_CHANGE
     assert speaker.is_established("rsp-b")
@@ -87,9 +91,9 @@ async def test_two_peers_may_swap_their_addresses(
     speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
 ) -> None:
     await speaker.converge(route_server(peer("rsp-a", A), peer("rsp-b", B)))
-    await _both_up(fabric)
+    await _both_up(fabric, sink)
     await speaker.converge(route_server(peer("rsp-a", B), peer("rsp-b", A)))
-    a, _ = await _both_up(fabric)
+    a, _ = await _both_up(fabric, sink, times=2)
     a.announce("192.0.2.0/24")
     await sink.until_winner("192.0.2.0/24", "rsp-b")
 
@@ -118,7 +122,7 @@ async def test_an_endpoint_that_moves_listens_at_its_new_address(
     await speaker.converge(route_server(peer("rsp-a", A)))
     router = Router(A, 65_001)
     await router.connect(fabric)
-    await router.until_established()
+    await sink.until_up("rsp-a")
     await speaker.converge(route_server(peer("rsp-a", A), address="127.77.1.5"))
     assert (await router.until_notified()).subcode == Cease.OTHER_CONFIGURATION_CHANGE
     again = Router(A, 65_001)

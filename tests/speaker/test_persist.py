@@ -1,4 +1,4 @@
-"""Persisted routes end to end: held after the last session, graced after the first, swept or reset."""
+"""Persisted routes end to end: held after the last session, in grace after the first, gone."""
 
 from __future__ import annotations
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from ipaddress import IPv4Address, IPv6Address
+
+from structlog.testing import capture_logs
 
 from routeserver.bgp.errors import Cease, ErrorCode, Notification
 from routeserver.bgp.events import Established
 from routeserver.net.prefix import parse_prefix
 from routeserver.speaker.speaker import Speaker
+from routeserver.speaker.spec import Limits
 from tests.speaker.support import (
-    A,
-    B,
     ENDPOINT,
     SERVER_ASN,
+    A,
+    B,
     EphemeralFabric,
     RecordingSink,
     Router,
@@ -170,7 +174,7 @@ async def test_a_second_connection_of_an_established_peer_is_the_one_that_goes(
 
 
 async def test_a_newer_connection_replaces_one_that_is_not_established(
-    speaker: Speaker, fabric: EphemeralFabric
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
 ) -> None:
     await speaker.converge(TWO_PEERS)
     reader, writer = await asyncio.open_connection(
@@ -179,7 +183,7 @@ async def test_a_newer_connection_replaces_one_that_is_not_established(
     await reader.readexactly(19)  # our OPEN is on its way, so the connection is being served
     second = Router(A, 65_001)
     await second.connect(fabric)
-    await second.until_established()
+    await sink.until_up("rsp-a")
     rest = await reader.read()
     assert rest.endswith(bytes([0, 21, 3, ErrorCode.CEASE, Cease.CONNECTION_COLLISION_RESOLUTION]))
     writer.close()
@@ -195,6 +199,28 @@ async def test_a_peer_with_the_wrong_as_number_is_refused(
     notification = await router.until_notified()
     assert (notification.code, notification.subcode) == (ErrorCode.OPEN_MESSAGE_ERROR, 2)
     assert sink.sessions == []
+
+
+async def test_routes_beyond_a_peers_limit_are_discarded_and_the_session_stays(
+    sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    speaker = Speaker(
+        listen=fabric.listen,
+        port=0,
+        clock=time.monotonic,
+        sink=sink,
+        limits=Limits(max_routes_per_peer=2),
+    )
+    await speaker.converge(TWO_PEERS)
+    router = Router(A, 65_001)
+    await router.connect(fabric)
+    await sink.until_up("rsp-a")
+    with capture_logs() as logged:
+        router.announce("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
+        await sink.until(lambda: len(sink.fibs.get("rs-1", {})) == 2)
+    assert [entry["event"] for entry in logged] == ["routes_over_limit"]
+    assert speaker.is_established("rsp-a")
+    await speaker.close()
 
 
 async def test_closing_the_speaker_ceases_every_session_and_withdraws_nothing(

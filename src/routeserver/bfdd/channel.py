@@ -25,7 +25,7 @@ class ChannelError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Converge:
-    """Run exactly these sessions; continue those that have a handover. The answer has the serial."""
+    """Run exactly these sessions; continue those with a handover. The answer has the serial."""
 
     serial: int
     sessions: tuple[BfdSpec, ...]

@@ -113,13 +113,8 @@ class BfdDaemon:
         self._handovers = {key: self._handovers[key] for key in self._handovers.keys() & unmoved}
         self._serial += 1
         serial = self._serial
-        self._introduced = {
-            session_id: self._introduced.get(session_id, serial)
-            if session_id in unmoved
-            else serial
-            for session_id in wanted
-            if session_id in self._introduced or session_id not in unmoved
-        }
+        known = {key: since for key, since in self._introduced.items() if key in unmoved}
+        self._introduced = known | dict.fromkeys(wanted.keys() - unmoved, serial)
         answer: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
         self._answers[serial] = answer
         self._say_desired()

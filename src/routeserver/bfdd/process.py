@@ -44,11 +44,11 @@ class DaemonProcess:
                     stdout=asyncio.subprocess.DEVNULL,
                     pass_fds=[theirs.fileno()],
                 )
+            ours.setblocking(False)
+            reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
         except BaseException:
-            ours.close()
+            ours.close()  # which also ends a daemon that was started
             raise
-        ours.setblocking(False)
-        reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
         return cls(process, reader, writer)
 
     def say(self, message: Message) -> None:

@@ -13,7 +13,7 @@ BFD_PORT: Final = 3784
 
 @dataclass(frozen=True, slots=True)
 class BfdSpec:
-    """One wanted session. Addresses are text, both of one family; a pair of them has one session."""
+    """One wanted session, the only one of its pair of addresses; both are of one family."""
 
     session_id: str
     local: str

@@ -1,8 +1,8 @@
 """AS_PATH on the wire: segments of two- or four-octet AS numbers, and the merge with AS4_PATH.
 
-RFC 4271 §4.3 and §5.1.2, RFC 6793 §4.2 and §6, RFC 7607 (AS 0 is malformed anywhere). Confederation segments
-(RFC 5065) are malformed here: this speaker is no member of one. Errors are `MalformedAttribute`; the verdict on
-them stands in the attribute table.
+RFC 4271 §4.3 and §5.1.2, RFC 6793 §4.2 and §6, RFC 7607 (AS 0 is malformed anywhere).
+Confederation segments (RFC 5065) are malformed here: this speaker is no member of one. Errors are
+`MalformedAttribute`; the verdict on them stands in the attribute table.
 """
 
 from __future__ import annotations

@@ -1,387 +1,201 @@
-"""Path attributes from the wire: what each must look like, and the verdict when it does not.
+"""From an attribute list to the one `PathAttributes` its routes share, and back.
 
-RFC 4271 §4.3, §5 and §6.3 as revised by RFC 7606; RFC 1997 (communities), RFC 8092 (large communities), RFC 6793
-(four-octet AS numbers beside two-octet peers). `KNOWN` is the table: one row per attribute that is understood.
-MP_REACH_NLRI and MP_UNREACH_NLRI are not here: they carry routes, and `update` takes them out first.
-
-All faults of one attribute list are found in one pass and kept, so that the strongest verdict wins (RFC 7606 §3 h)
-and every one can be shown to a person.
+`attribute_list` reads what stands on the wire; here it is decided whether routes with it are
+acceptable (RFC 4271 §6.3 and §9.1.2: mandatory attributes, AS loop, first AS, next hop), once for
+each distinct list: `AttributeCache` files the answer under the raw bytes, so a peer that sends a
+million routes under a thousand lists has a thousand of them decoded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from enum import IntEnum
+from dataclasses import dataclass
 from ipaddress import IPv4Address
-from struct import Struct, iter_unpack
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
-from routeserver.bgp.as_path import AsPath, MalformedAttribute, decode_as_path
+from routeserver.bgp.as_path import AsPath, contains_asn, first_asn, merge_as4_path
+from routeserver.bgp.attribute_list import Fault, read_attributes
+from routeserver.bgp.attribute_values import AttributeCode, Fields, Verdict, resolve_four_octet
 from routeserver.bgp.errors import ErrorCode, Notification, UpdateError
-from routeserver.bgp.messages import AS_TRANS
-from routeserver.net.path import Origin, RawAttribute
-
-OPTIONAL: Final = 0x80
-TRANSITIVE: Final = 0x40
-EXTENDED_LENGTH: Final = 0x10
-_KIND_BITS: Final = OPTIONAL | TRANSITIVE
-
-_WELL_KNOWN: Final = TRANSITIVE
-_OPTIONAL_TRANSITIVE: Final = OPTIONAL | TRANSITIVE
-_OPTIONAL_NON_TRANSITIVE: Final = OPTIONAL
-
-_UINT32: Final = Struct(">I")
-
-
-class AttributeCode(IntEnum):
-    ORIGIN = 1
-    AS_PATH = 2
-    NEXT_HOP = 3
-    MULTI_EXIT_DISC = 4
-    LOCAL_PREF = 5
-    ATOMIC_AGGREGATE = 6
-    AGGREGATOR = 7
-    COMMUNITIES = 8
-    ORIGINATOR_ID = 9
-    CLUSTER_LIST = 10
-    MP_REACH_NLRI = 14
-    MP_UNREACH_NLRI = 15
-    EXTENDED_COMMUNITIES = 16
-    AS4_PATH = 17
-    AS4_AGGREGATOR = 18
-    IPV6_EXTENDED_COMMUNITIES = 25
-    LARGE_COMMUNITIES = 32
-
-
-class Verdict(IntEnum):
-    """What becomes of an UPDATE with a fault, weakest first. RFC 7606 §2; `REFUSE` is for well-formed routes
-    that are not acceptable (RFC 4271 §6.3, §9.1.2): they count as withdrawn, but nothing was malformed."""
-
-    ATTRIBUTE_DISCARD = 1
-    REFUSE = 2
-    TREAT_AS_WITHDRAW = 3
-    SESSION_RESET = 4
-
-
-VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
-    Verdict.ATTRIBUTE_DISCARD: "attribute discard",
-    Verdict.REFUSE: "routes not accepted",
-    Verdict.TREAT_AS_WITHDRAW: "treat-as-withdraw",
-    Verdict.SESSION_RESET: "session reset",
-}
+from routeserver.bgp.next_hop import NextHop, refusal_of
+from routeserver.net.path import PathAttributes, RawAttribute
+from routeserver.net.prefix import Family
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing wrong with an UPDATE. `notification` is sent only if it comes to a session reset."""
-
-    verdict: Verdict
-    notification: Notification
-    reason: str
-    attribute: bytes = b""
-
-    def __str__(self) -> str:
-        return f"{VERDICT_WORDS[self.verdict]}: {self.reason}"
-
-
-@dataclass(slots=True)
-class Fields:
-    """The attributes of one list while it is being read."""
-
-    four_octet: bool
-    origin: Origin | None = None
-    as_path: AsPath | None = None
-    as4_path: AsPath | None = None
-    next_hop: IPv4Address | None = None
-    med: int | None = None
-    local_pref: int | None = None
-    communities: tuple[int, ...] = ()
-    large_communities: tuple[tuple[int, int, int], ...] = ()
-    aggregator: tuple[int, bytes] | None = None  # AS number, address
-    as4_aggregator: tuple[int, bytes] | None = None
-    others: list[RawAttribute] = field(default_factory=list)
-
-
-class Known(NamedTuple):
-    flags: int
-    verdict: Verdict
-    read: Callable[[Fields, int, bytes], None]  # fields, flags, value; raises MalformedAttribute
-
-
-class Item(NamedTuple):
-    """Where one attribute stands in its list: ``[start:end]`` is all of it, ``[value:end]`` its value."""
-
-    flags: int
-    code: int
-    start: int
-    value: int
-    end: int
-
-
-def walk(data: bytes) -> tuple[list[Item], str | None]:
-    """The attributes of a list, and what is wrong behind the last whole one (RFC 7606 §4), if anything."""
-    items: list[Item] = []
-    position, size = 0, len(data)
-    while position < size:
-        flags = data[position]
-        value = position + (4 if flags & EXTENDED_LENGTH else 3)
-        if value > size:
-            return items, "the attribute list is cut off in an attribute header"
-        length = data[value - 1]
-        if flags & EXTENDED_LENGTH:
-            length |= data[value - 2] << 8
-        end = value + length
-        if end > size:
-            return items, (
-                f"{attribute_name(data[position + 1])} has length {length} where "
-                f"{size - value} octets are left in the attribute list"
-            )
-        items.append(Item(flags, data[position + 1], position, value, end))
-        position = end
-    return items, None
-
-
-def read_attributes(
-    data: bytes, *, four_octet: bool, internal: bool, next_hop_matters: bool = True
-) -> tuple[Fields, list[Fault]]:
-    """Everything an attribute list says and everything wrong with it; never raises.
-
-    `data` holds neither MP_REACH_NLRI nor MP_UNREACH_NLRI. RFC 4760 §3 has NEXT_HOP ignored
-    in an UPDATE whose routes are all in MP_REACH_NLRI: `next_hop_matters` is False there.
+class DecodeContext:
+    """What the meaning of an UPDATE depends on besides its bytes; settled when the OPENs are
+    exchanged.
     """
-    fields = Fields(four_octet)
-    faults: list[Fault] = []
-    seen: set[int] = set()
-    items, broken = walk(data)
-    for item in items:
-        code = item.code
-        if code in seen:
-            # RFC 7606 §3 g: all but the first are discarded.
-            faults.append(_fault(Verdict.ATTRIBUTE_DISCARD, data, item, "appears more than once"))
-            continue
-        seen.add(code)
-        known = KNOWN.get(code)
-        if known is None:
-            _read_unknown(fields, faults, data, item)
-        elif code == AttributeCode.NEXT_HOP and not next_hop_matters:
-            continue
-        elif (needless := _discarded_here(code, four_octet=four_octet, internal=internal)) is not None:
-            faults.append(_fault(Verdict.ATTRIBUTE_DISCARD, data, item, needless))
-        elif (item.flags ^ known.flags) & _KIND_BITS:
-            reason = f"has flags 0x{item.flags:02x}"
-            subcode = UpdateError.ATTRIBUTE_FLAGS_ERROR
-            faults.append(_fault(Verdict.TREAT_AS_WITHDRAW, data, item, reason, subcode))
-        else:
-            try:
-                known.read(fields, item.flags, data[item.value : item.end])
-            except MalformedAttribute as error:
-                faults.append(_fault(known.verdict, data, item, error.reason, error.subcode))
-    if broken is not None:
-        faults.append(
-            Fault(
-                Verdict.TREAT_AS_WITHDRAW,
-                Notification(ErrorCode.UPDATE_MESSAGE_ERROR, UpdateError.MALFORMED_ATTRIBUTE_LIST),
-                broken,
-                data[items[-1].end if items else 0 :],
-            )
-        )
-    return fields, faults
+
+    local_asn: int
+    peer_asn: int
+    four_octet_asn: bool = True
+    families: tuple[Family, ...] = (Family.IPV4, Family.IPV6)
+    accept_loopback_next_hops: bool = False
+    local_address: IPv4Address | None = None
+
+    @property
+    def internal(self) -> bool:
+        return self.local_asn == self.peer_asn
 
 
-def attribute_name(code: int) -> str:
-    try:
-        return AttributeCode(code).name
-    except ValueError:
-        return f"attribute {code}"
+@dataclass(frozen=True, slots=True)
+class DecodedAttributes:
+    """`attributes` is None when the routes beside this list count as withdrawn; `faults` say why."""
+
+    attributes: PathAttributes | None
+    faults: tuple[Fault, ...] = ()
 
 
-def _fault(
-    verdict: Verdict,
-    data: bytes,
-    item: Item,
-    reason: str,
-    subcode: UpdateError = UpdateError.MALFORMED_ATTRIBUTE_LIST,
-) -> Fault:
-    attribute = data[item.start : item.end]
-    return Fault(
-        verdict,
-        Notification(ErrorCode.UPDATE_MESSAGE_ERROR, subcode, attribute),
-        f"{attribute_name(item.code)} {reason}",
-        attribute,
+# An attribute list as received, or the octets of the next hop in MP_REACH_NLRI and the list
+# around it.
+ListKey: TypeAlias = bytes | tuple[bytes, bytes]
+
+_ENTRY_OVERHEAD_BYTES: Final = 600  # the decoded objects of a short list, roughly
+
+
+class AttributeTable:
+    """The decoded lists of all sessions with the same context; `entries` is read directly on the
+    hot path.
+    """
+
+    __slots__ = ("_cache", "entries")
+
+    def __init__(self, cache: AttributeCache) -> None:
+        self._cache = cache
+        self.entries: dict[ListKey, DecodedAttributes] = {}
+
+    def file(self, key: ListKey, decoded: DecodedAttributes) -> None:
+        self._cache.make_room(len(key) if isinstance(key, bytes) else len(key[0]) + len(key[1]))
+        self.entries[key] = decoded
+
+
+class AttributeCache:
+    """Decoded attribute lists by their bytes, bounded by memory and shared by any number of
+    sessions.
+
+    When the bound is reached everything is forgotten at once: routes keep the objects they have,
+    only the sharing with later UPDATEs starts anew. That costs less than keeping an order of use
+    would.
+    """
+
+    def __init__(self, max_bytes: int = 256 * 1024 * 1024) -> None:
+        self._max_bytes = max_bytes
+        self._used_bytes = 0
+        self._tables: dict[DecodeContext, AttributeTable] = {}
+
+    def table(self, context: DecodeContext) -> AttributeTable:
+        table = self._tables.get(context)
+        if table is None:
+            table = self._tables[context] = AttributeTable(self)
+        return table
+
+    def make_room(self, key_bytes: int) -> None:
+        self._used_bytes += 2 * key_bytes + _ENTRY_OVERHEAD_BYTES
+        if self._used_bytes > self._max_bytes:
+            for table in self._tables.values():
+                table.entries.clear()
+            self._used_bytes = 2 * key_bytes + _ENTRY_OVERHEAD_BYTES
+
+    def __len__(self) -> int:
+        return sum(len(table.entries) for table in self._tables.values())
+
+
+def decode_attributes(
+    data: bytes, context: DecodeContext, mp_next_hop: NextHop | None = None
+) -> DecodedAttributes:
+    """The list as carried by routes: of MP_REACH_NLRI when `mp_next_hop` is given, else of the
+    NLRI field.
+    """
+    fields, faults = read_attributes(
+        data,
+        four_octet=context.four_octet_asn,
+        internal=context.internal,
+        next_hop_matters=mp_next_hop is None,
     )
+    resolve_four_octet(fields)
+    next_hop = fields.next_hop if mp_next_hop is None else mp_next_hop
+    if not any(fault.verdict >= Verdict.REFUSE for fault in faults):
+        attributes = _accepted(fields, next_hop, context, faults)
+    else:
+        attributes = None
+    return DecodedAttributes(attributes, tuple(faults))
 
 
-def _discarded_here(code: int, *, four_octet: bool, internal: bool) -> str | None:
-    """Why an attribute, however well formed, has no place in an UPDATE of this session."""
-    if code in _INTERNAL_ONLY and not internal:
-        return "came from an external peer"  # RFC 7606 §7.5, §7.9, §7.10
-    if code in _TWO_OCTET_ONLY and four_octet:
-        return "came from a four-octet AS peer"  # RFC 6793 §4.1
+def faults_without_routes(data: bytes, context: DecodeContext) -> list[Fault]:
+    """What is wrong with a list that stands in an UPDATE without reachable routes (RFC 7606 §5.2)."""
+    return read_attributes(data, four_octet=context.four_octet_asn, internal=context.internal)[1]
+
+
+def _accepted(
+    fields: Fields, next_hop: NextHop | None, context: DecodeContext, faults: list[Fault]
+) -> PathAttributes | None:
+    """The attributes, or None with the reason added to `faults`."""
+    if fields.origin is None:
+        faults.append(_missing(AttributeCode.ORIGIN))
+    elif fields.as_path is None:
+        faults.append(_missing(AttributeCode.AS_PATH))
+    elif next_hop is None:
+        faults.append(_missing(AttributeCode.NEXT_HOP))
+    else:
+        as_path = fields.as_path
+        if fields.as4_path is not None:
+            as_path = merge_as4_path(as_path, fields.as4_path)
+        fault = _path_fault(as_path, context) or _next_hop_fault(next_hop, context)
+        if fault is None:
+            others = fields.others
+            others.sort(key=_code_of)
+            return PathAttributes(
+                origin=fields.origin,
+                as_path=as_path,
+                next_hop=next_hop,
+                med=fields.med,
+                local_pref=fields.local_pref,
+                communities=fields.communities,
+                large_communities=fields.large_communities,
+                others=tuple(others),
+            )
+        faults.append(fault)
     return None
 
 
-def _read_unknown(fields: Fields, faults: list[Fault], data: bytes, item: Item) -> None:
-    """RFC 4271 §5 and §6.3: unknown and optional is no fault; kept when transitive."""
-    if not item.flags & OPTIONAL:
-        subcode = UpdateError.UNRECOGNIZED_WELL_KNOWN_ATTRIBUTE
-        reason = "claims to be well-known and is not"
-        faults.append(_fault(Verdict.SESSION_RESET, data, item, reason, subcode))
-    elif item.flags & TRANSITIVE:
-        _keep(fields, item.flags, item.code, data[item.value : item.end])
+def _code_of(attribute: RawAttribute) -> int:
+    return attribute.code
 
 
-def _keep(fields: Fields, flags: int, code: int, value: bytes) -> None:
-    fields.others.append(RawAttribute(flags & ~EXTENDED_LENGTH, code, value))
-
-
-def _length_error(value: bytes, wanted: str) -> MalformedAttribute:
-    return MalformedAttribute(
-        UpdateError.ATTRIBUTE_LENGTH_ERROR, f"has length {len(value)}, not {wanted}"
+def _missing(code: AttributeCode) -> Fault:
+    return Fault(
+        Verdict.TREAT_AS_WITHDRAW,
+        Notification(
+            ErrorCode.UPDATE_MESSAGE_ERROR, UpdateError.MISSING_WELL_KNOWN_ATTRIBUTE, bytes([code])
+        ),
+        f"the mandatory attribute {code.name} is missing",
     )
 
 
-def _read_origin(fields: Fields, _flags: int, value: bytes) -> None:
-    if len(value) != 1:
-        raise _length_error(value, "1")
-    if value[0] > Origin.INCOMPLETE:
-        raise MalformedAttribute(
-            UpdateError.INVALID_ORIGIN_ATTRIBUTE, f"has the undefined value {value[0]}"
-        )
-    fields.origin = Origin(value[0])
+def _path_fault(as_path: AsPath, context: DecodeContext) -> Fault | None:
+    malformed = Notification(ErrorCode.UPDATE_MESSAGE_ERROR, UpdateError.MALFORMED_AS_PATH)
+    if not context.internal:
+        first = first_asn(as_path)
+        if first != context.peer_asn:
+            found = "no AS" if first is None else f"AS {first}"
+            return Fault(
+                Verdict.TREAT_AS_WITHDRAW,
+                malformed,
+                f"AS_PATH starts with {found}, not with the peer's AS {context.peer_asn}",
+            )
+    if contains_asn(as_path, context.local_asn):
+        return Fault(Verdict.REFUSE, malformed, f"own AS {context.local_asn} in path")
+    return None
 
 
-def _read_as_path(fields: Fields, _flags: int, value: bytes) -> None:
-    try:
-        fields.as_path = decode_as_path(value, four_octet=fields.four_octet)
-    except MalformedAttribute as error:
-        raise MalformedAttribute(error.subcode, f"is malformed: {error.reason}") from None
-
-
-def _read_as4_path(fields: Fields, _flags: int, value: bytes) -> None:
-    try:
-        fields.as4_path = decode_as_path(value, four_octet=True, skip_confederation=True)
-    except MalformedAttribute as error:
-        raise MalformedAttribute(error.subcode, f"is malformed: {error.reason}") from None
-
-
-def _read_next_hop(fields: Fields, _flags: int, value: bytes) -> None:
-    if len(value) != 4:
-        raise _length_error(value, "4")
-    fields.next_hop = IPv4Address(value)
-
-
-def _read_med(fields: Fields, _flags: int, value: bytes) -> None:
-    fields.med = _uint32(value)
-
-
-def _read_local_pref(fields: Fields, _flags: int, value: bytes) -> None:
-    fields.local_pref = _uint32(value)
-
-
-def _read_atomic_aggregate(fields: Fields, flags: int, value: bytes) -> None:
-    if value:
-        raise _length_error(value, "0")
-    _keep(fields, flags, AttributeCode.ATOMIC_AGGREGATE, value)
-
-
-def _read_aggregator(fields: Fields, _flags: int, value: bytes) -> None:
-    octets = 4 if fields.four_octet else 2
-    fields.aggregator = _aggregator(value, octets)
-
-
-def _read_as4_aggregator(fields: Fields, _flags: int, value: bytes) -> None:
-    fields.as4_aggregator = _aggregator(value, 4)
-
-
-def _read_communities(fields: Fields, _flags: int, value: bytes) -> None:
-    if not value or len(value) % 4:
-        raise _length_error(value, "a non-zero multiple of 4")
-    fields.communities = tuple([number for (number,) in iter_unpack(">I", value)])
-
-
-def _read_large_communities(fields: Fields, _flags: int, value: bytes) -> None:
-    if not value or len(value) % 12:
-        raise _length_error(value, "a non-zero multiple of 12")
-    fields.large_communities = tuple(iter_unpack(">III", value))
-
-
-def _raw(code: AttributeCode, unit: int, *, many: bool) -> Callable[[Fields, int, bytes], None]:
-    """An attribute of one or many units of so many octets that nothing here looks into."""
-
-    def read(fields: Fields, flags: int, value: bytes) -> None:
-        if not value or len(value) % unit or not (many or len(value) == unit):
-            raise _length_error(value, f"a non-zero multiple of {unit}" if many else str(unit))
-        _keep(fields, flags, code, value)
-
-    return read
-
-
-def _uint32(value: bytes) -> int:
-    if len(value) != 4:
-        raise _length_error(value, "4")
-    number: int = _UINT32.unpack(value)[0]
-    return number
-
-
-def _aggregator(value: bytes, asn_octets: int) -> tuple[int, bytes]:
-    if len(value) != asn_octets + 4:
-        raise _length_error(value, str(asn_octets + 4))
-    asn = int.from_bytes(value[:asn_octets], "big")
-    if asn == 0:
-        raise MalformedAttribute(UpdateError.OPTIONAL_ATTRIBUTE_ERROR, "names AS 0")  # RFC 7607
-    return asn, value[asn_octets:]
-
-
-def resolve_four_octet(fields: Fields) -> None:
-    """Fold what a two-octet peer said in AS4_PATH and AS4_AGGREGATOR into the ordinary fields.
-
-    RFC 6793 §4.2.3: an AGGREGATOR with a real AS number proves that an old speaker has since
-    aggregated, so both AS4 attributes are stale. The AGGREGATOR is kept in its four-octet form.
-    """
-    if fields.aggregator is None:
-        return
-    asn, address = fields.aggregator
-    if not fields.four_octet:
-        if asn != AS_TRANS:
-            fields.as4_path = None
-        elif fields.as4_aggregator is not None:
-            asn, address = fields.as4_aggregator
-    _keep(fields, _OPTIONAL_TRANSITIVE, AttributeCode.AGGREGATOR, _UINT32.pack(asn) + address)
-
-
-_INTERNAL_ONLY: Final = frozenset(
-    {AttributeCode.LOCAL_PREF, AttributeCode.ORIGINATOR_ID, AttributeCode.CLUSTER_LIST}
-)
-_TWO_OCTET_ONLY: Final = frozenset({AttributeCode.AS4_PATH, AttributeCode.AS4_AGGREGATOR})
-
-_WITHDRAW: Final = Verdict.TREAT_AS_WITHDRAW
-_DISCARD: Final = Verdict.ATTRIBUTE_DISCARD
-
-KNOWN: Final[Mapping[int, Known]] = {
-    AttributeCode.ORIGIN: Known(_WELL_KNOWN, _WITHDRAW, _read_origin),
-    AttributeCode.AS_PATH: Known(_WELL_KNOWN, _WITHDRAW, _read_as_path),
-    AttributeCode.NEXT_HOP: Known(_WELL_KNOWN, _WITHDRAW, _read_next_hop),
-    AttributeCode.MULTI_EXIT_DISC: Known(_OPTIONAL_NON_TRANSITIVE, _WITHDRAW, _read_med),
-    AttributeCode.LOCAL_PREF: Known(_WELL_KNOWN, _WITHDRAW, _read_local_pref),
-    AttributeCode.ATOMIC_AGGREGATE: Known(_WELL_KNOWN, _DISCARD, _read_atomic_aggregate),
-    AttributeCode.AGGREGATOR: Known(_OPTIONAL_TRANSITIVE, _DISCARD, _read_aggregator),
-    AttributeCode.COMMUNITIES: Known(_OPTIONAL_TRANSITIVE, _WITHDRAW, _read_communities),
-    AttributeCode.ORIGINATOR_ID: Known(
-        _OPTIONAL_NON_TRANSITIVE, _WITHDRAW, _raw(AttributeCode.ORIGINATOR_ID, 4, many=False)
-    ),
-    AttributeCode.CLUSTER_LIST: Known(
-        _OPTIONAL_NON_TRANSITIVE, _WITHDRAW, _raw(AttributeCode.CLUSTER_LIST, 4, many=True)
-    ),
-    AttributeCode.EXTENDED_COMMUNITIES: Known(
-        _OPTIONAL_TRANSITIVE, _WITHDRAW, _raw(AttributeCode.EXTENDED_COMMUNITIES, 8, many=True)
-    ),
-    AttributeCode.AS4_PATH: Known(_OPTIONAL_TRANSITIVE, _DISCARD, _read_as4_path),
-    AttributeCode.AS4_AGGREGATOR: Known(_OPTIONAL_TRANSITIVE, _DISCARD, _read_as4_aggregator),
-    AttributeCode.IPV6_EXTENDED_COMMUNITIES: Known(
-        _OPTIONAL_TRANSITIVE, _WITHDRAW, _raw(AttributeCode.IPV6_EXTENDED_COMMUNITIES, 20, many=True)
-    ),
-    AttributeCode.LARGE_COMMUNITIES: Known(
-        _OPTIONAL_TRANSITIVE, _WITHDRAW, _read_large_communities
-    ),
-}
+def _next_hop_fault(next_hop: NextHop, context: DecodeContext) -> Fault | None:
+    refusal = refusal_of(
+        next_hop,
+        accept_loopback=context.accept_loopback_next_hops,
+        local_address=context.local_address,
+    )
+    if refusal is None:
+        return None
+    subcode = UpdateError.INVALID_NEXT_HOP_ATTRIBUTE
+    return Fault(Verdict.REFUSE, Notification(ErrorCode.UPDATE_MESSAGE_ERROR, subcode), refusal)

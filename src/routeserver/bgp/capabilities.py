@@ -1,8 +1,10 @@
-"""Capabilities of an OPEN (RFC 5492): the ones we know as values, all others as the bytes they came in.
+"""Capabilities of an OPEN (RFC 5492): the ones we know as values, all others as the bytes they
+came in.
 
-Known: multiprotocol (RFC 4760 §8), route refresh (RFC 2918), enhanced route refresh (RFC 7313), graceful restart
-(RFC 4724) and 4-octet AS numbers (RFC 6793). A malformed one of those the session depends on is an error in the
-OPEN; a malformed one that is only informative is kept raw, so that it never costs a session.
+Known: multiprotocol (RFC 4760 §8), route refresh (RFC 2918), enhanced route refresh (RFC 7313),
+graceful restart (RFC 4724) and 4-octet AS numbers (RFC 6793). A malformed one of those the session
+depends on is an error in the OPEN; a malformed one that is only informative is kept raw, so that
+it never costs a session.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """What to tell a BGP peer: NOTIFICATION codes, their subcodes, and the error that carries one.
 
 This is the one family of errors that leaves `bgp/`: bytes from a peer become a typed message or a
-`ProtocolError`, never another exception. Codes follow RFC 4271 §4.5, RFC 4486 (Cease), RFC 6608 (FSM),
-RFC 7313 (ROUTE-REFRESH), RFC 8538 (Hard Reset), RFC 9003 (shutdown communication), RFC 9384 (BFD Down)
-and RFC 9687 (Send Hold Timer). Codes outside these tables are kept as the numbers they are.
+`ProtocolError`, never another exception. Codes follow RFC 4271 §4.5, RFC 4486 (Cease), RFC 6608
+(FSM), RFC 7313 (ROUTE-REFRESH), RFC 8538 (Hard Reset), RFC 9003 (shutdown communication), RFC 9384
+(BFD Down) and RFC 9687 (Send Hold Timer). Codes outside these tables are kept as the numbers they
+are.
 """
 
 from __future__ import annotations

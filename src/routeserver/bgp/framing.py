@@ -1,7 +1,8 @@
 """The byte stream of one connection cut into messages: RFC 4271 §4.1, with the checks of §6.1.
 
-A frame is a message type and a body without the header. A header is judged as soon as its nineteen octets
-are there, so a bad length never makes us wait for a body that will not come. Nothing here reads a body.
+A frame is a message type and a body without the header. A header is judged as soon as its nineteen
+octets are there, so a bad length never makes us wait for a body that will not come. Nothing here
+reads a body.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ class Framer:
         self._tail = b""
 
     def receive(self, data: bytes) -> tuple[list[Frame], ProtocolError | None]:
-        """The whole messages now there, in order, and the header error behind them if there is one."""
+        """The whole messages now there, in order, and the header error behind them if there is
+        one.
+        """
         buffer = self._tail + data if self._tail else data
         frames: list[Frame] = []
         position = 0

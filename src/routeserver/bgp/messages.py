@@ -1,8 +1,8 @@
 """The messages other than UPDATE: OPEN, NOTIFICATION, KEEPALIVE and ROUTE-REFRESH as values.
 
-RFC 4271 §4.2, §4.4 and §4.5, RFC 2918 and RFC 9072. Decoding takes the body of a frame and gives a whole message
-or a `ProtocolError`; whether what it says is acceptable to us is decided in `negotiation`. UPDATE, which is most of
-the work, has a module of its own.
+RFC 4271 §4.2, §4.4 and §4.5, RFC 2918 and RFC 9072. Decoding takes the body of a frame and gives a
+whole message or a `ProtocolError`; whether what it says is acceptable to us is decided in
+`negotiation`. UPDATE, which is most of the work, has a module of its own.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ KEEPALIVE: Final = encode_frame(MessageType.KEEPALIVE, b"")
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """`asn` is the two-octet My Autonomous System field, which is not always the AS number (RFC 6793)."""
+    """`asn` is the two-octet My Autonomous System field, which is not always the AS number (RFC
+    6793).
+    """
 
     asn: int
     hold_time_s: int
@@ -117,7 +119,8 @@ class RouteRefresh:
 
     def encode(self) -> bytes:
         return encode_frame(
-            MessageType.ROUTE_REFRESH, self.afi.to_bytes(2, "big") + bytes([self.subtype, self.safi])
+            MessageType.ROUTE_REFRESH,
+            self.afi.to_bytes(2, "big") + bytes([self.subtype, self.safi]),
         )
 
 

@@ -1,7 +1,8 @@
 """Which next hops may be used: RFC 4271 §6.3 asks for the address of a host that is not ourselves.
 
-Whether an address belongs to a network interface is not decided here. An IPv4-mapped IPv6 address, which routers
-send for IPv6 prefixes over an IPv4 session, is judged by the IPv4 address inside it and kept as it came.
+Whether an address belongs to a network interface is not decided here. An IPv4-mapped IPv6 address,
+which routers send for IPv6 prefixes over an IPv4 session, is judged by the IPv4 address inside it
+and kept as it came.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Network layer reachability information: runs of (length, octets) to prefixes and back. RFC 4271 §4.3, RFC 4760 §5.
+"""Network layer reachability information: runs of (length, octets) to prefixes and back. RFC 4271
+§4.3, RFC 4760 §5.
 
-This is the innermost loop of the speaker. A prefix goes straight from the wire to the integer of `net.prefix`: two
-table look-ups and two shifts, no object in between. Host bits are cleared on the way, as they carry no meaning.
+This is the innermost loop of the speaker. A prefix goes straight from the wire to the integer of
+`net.prefix`: two table look-ups and two shifts, no object in between. Host bits are cleared on the
+way, as they carry no meaning.
 """
 
 from __future__ import annotations
@@ -64,9 +66,7 @@ def decode_ipv6(data: bytes, start: int, end: int) -> list[Prefix]:
         if stop > end:
             raise NlriError(f"an IPv6 prefix of length {length} is cut off")
         append(
-            from_bytes(data[position:stop], "big") >> drop[length] << lift[length]
-            | marked
-            | length
+            from_bytes(data[position:stop], "big") >> drop[length] << lift[length] | marked | length
         )
         position = stop
     return out

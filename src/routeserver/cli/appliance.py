@@ -166,11 +166,11 @@ def app_command(  # noqa: PLR0917 - one for each option
             detect_mult=bfd_multiplier,
         ),
     )
-    asyncio.run(run(dial, liveness if bfd else None, bfd_port))
+    raise typer.Exit(asyncio.run(run(dial, liveness if bfd else None, bfd_port)))
 
 
-async def run(dial: Dial, liveness: BfdSpec | None, bfd_port: int = BFD_PORT) -> None:
-    """Until SIGTERM or SIGINT."""
+async def run(dial: Dial, liveness: BfdSpec | None, bfd_port: int = BFD_PORT) -> int:
+    """Until SIGTERM or SIGINT; answers the exit status."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -179,14 +179,17 @@ async def run(dial: Dial, liveness: BfdSpec | None, bfd_port: int = BFD_PORT) ->
     dialler = Dialler(dial, clock=time.monotonic, jitter=random.random)
     engine = BfdEngine(lambda change: _follow(change, dialler, dial), port=bfd_port)
     if liveness is not None:
-        errors = engine.converge({_BFD_SESSION: liveness})
-        for reason in errors.values():
-            _log.error("bfd_failed", local=str(dial.local), reason=reason)
+        refused = engine.converge({_BFD_SESSION: liveness}).get(_BFD_SESSION)
+        if refused is not None:
+            _log.error("bfd_failed", local=str(dial.local), reason=refused)
+            return 1
     dialler.start()
     await stopping.wait()
-    engine.close()
+    # BFD stays up until BGP has said goodbye: the end is no failure.
     await dialler.close()
+    engine.close()
     _log.info("appliance_stopped", local=str(dial.local))
+    return 0
 
 
 def _follow(change: BfdChange, dialler: Dialler, dial: Dial) -> None:

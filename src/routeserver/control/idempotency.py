@@ -1,7 +1,9 @@
-"""ClientToken: the same request sent twice makes one resource ("Ensuring idempotency in Amazon EC2 API requests").
+"""ClientToken: the same request sent twice makes one resource ("Ensuring idempotency in Amazon EC2
+API requests").
 
-The token is kept in the transaction that makes the resource, beside a digest of the parameters, so that a client that
-never saw its answer gets it the second time, and one that uses a token for something else is told.
+The token is kept in the transaction that makes the resource, beside a digest of the parameters, so
+that a client that never saw its answer gets it the second time, and one that uses a token for
+something else is told.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ MAX_TOKEN_LENGTH = 64
 async def once(call: Call, params: Params, type_: type[R]) -> R | None:
     """What this request has made before; None when it is new or carries no token.
 
-    Raises Refusal IdempotentParameterMismatch when the token was used with other parameters, or made something that is
-    gone: making it again would not be a repetition.
+    Raises Refusal IdempotentParameterMismatch when the token was used with other parameters, or
+    made something that is gone: making it again would not be a repetition.
     """
     token = params.get("ClientToken")
     if not token:

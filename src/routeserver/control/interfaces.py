@@ -1,6 +1,8 @@
-"""Network interfaces and their addresses: one way to make one, for a client's call and for an endpoint's own interface.
+"""Network interfaces and their addresses: one way to make one, for a client's call and for an
+endpoint's own interface.
 
-What a client asks for is checked against the subnet and what is taken; the rest is filled with the lowest free addresses.
+What a client asks for is checked against the subnet and what is taken; the rest is filled with the
+lowest free addresses.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from routeserver.store import Transaction
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The addresses asked for; counts come on top of what is named. No `primary` means the next free one."""
+    """The addresses asked for; counts come on top of what is named. No `primary`: the next free."""
 
     primary: str | None = None
     secondary: tuple[str, ...] = ()
@@ -42,10 +44,11 @@ async def allocate_interface(
     now: float,
     wanted: Wanted = ANY_ADDRESS,
 ) -> NetworkInterface:
-    """Make a network interface in the subnet and insert its row; it belongs to the subnet's account and region.
+    """Make a network interface in the subnet and insert its row; it belongs to the subnet's account
+    and region.
 
-    Raises Refusal InvalidParameterValue (an address outside the subnet, kept, or named twice), InvalidIPAddress.InUse,
-    InsufficientFreeAddressesInSubnet.
+    Raises Refusal InvalidParameterValue (an address outside the subnet, kept, or named twice),
+    InvalidIPAddress.InUse, InsufficientFreeAddressesInSubnet.
     """
     neighbours = await tx.list(NetworkInterface, subnet_id=subnet.id)
     interface = NetworkInterface(

@@ -1,7 +1,8 @@
-"""What there is to know about route tables beside their own rows, read in few queries for any number of tables.
+"""What there is to know about route tables beside their own rows, read in few queries for any
+number of tables.
 
-A table's routes have three sources: local ones follow from the VPC's blocks, static ones are rows, propagated ones are
-observed. The same facts serve the answers and the filters.
+A table's routes have three sources: local ones follow from the VPC's blocks, static ones are rows,
+propagated ones are observed. The same facts serve the answers and the filters.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from routeserver.net.prefix import Prefix
 
 @dataclass(frozen=True, slots=True)
 class TableFacts:
-    """`live_targets` are the ids of interfaces and gateways that a route of this table can lead to now."""
+    """`live_targets` are the ids of interfaces and gateways that a route can lead to now."""
 
     vpc: Vpc
     associations: Sequence[RouteTableAssociation]

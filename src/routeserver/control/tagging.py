@@ -1,7 +1,8 @@
-"""Tags as EC2 takes and shows them: TagSpecifications on create, the rules of keys and values, the answer's list.
+"""Tags as EC2 takes and shows them: TagSpecifications on create, the rules of keys and values, the
+answer's list.
 
-The limits are those of "Tag your Amazon EC2 resources": 50 tags, keys of 128 and values of 256 characters, the ``aws:``
-prefix kept for the service itself.
+The limits are those of "Tag your Amazon EC2 resources": 50 tags, keys of 128 and values of 256
+characters, the ``aws:`` prefix kept for the service itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parameters of the EC2 model that name things this service does not have: refused, never silently ignored."""
+"""Parameters of the EC2 model that name things this service does not have: refused, not ignored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from routeserver.domain.refusal import Refusal
 
 
 def refuse_unsupported(params: Params, reasons: Mapping[str, str]) -> None:
-    """Refuse the first parameter given of those in `reasons`; one that switches nothing on (false, 0) is let through.
+    """Refuse the first parameter given of those in `reasons`; one that switches nothing on (false,
+    0) is let through.
 
     Raises Refusal UnsupportedOperation with the reason.
     """

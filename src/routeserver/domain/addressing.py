@@ -1,7 +1,9 @@
-"""Addresses inside a VPC: which a subnet hands out, which it keeps, and the MAC address of an interface.
+"""Addresses inside a VPC: which a subnet hands out, which it keeps, and the MAC address of an
+interface.
 
-Pure arithmetic on ``ipaddress`` values; what is taken already is an argument. EC2 keeps five addresses of every subnet:
-the first four (network, router, DNS, future use) and the last; RFC 4193 explains the IPv6 blocks.
+Pure arithmetic on ``ipaddress`` values; what is taken already is an argument. EC2 keeps five
+addresses of every subnet: the first four (network, router, DNS, future use) and the last; RFC 4193
+explains the IPv6 blocks.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ def parse_ipv6_network(text: str) -> IPv6Network:
 def parse_network(text: str) -> Network:
     """As `parse_ipv4_network`, for either family."""
     address, slash, length = text.partition("/")
-    # ip_network also takes netmasks ("/255.0.0.0") and scopes ("fe80::1%eth0"), which are no CIDR blocks.
+    # ip_network also takes netmasks ("/255.0.0.0") and scopes ("fe80::1%eth0"), which are no CIDR
+    # blocks.
     if not slash or "%" in address or not (length.isascii() and length.isdigit()):
         raise ValueError(f"{text} is not a CIDR block")
     return ip_network(text, strict=False)
@@ -74,7 +77,8 @@ def usable_count(network: IPv4Network) -> int:
 def free_addresses(network: Network, taken: Collection[str]) -> Iterator[Address]:
     """The addresses of a subnet that nobody has, lowest first; `taken` is canonical text.
 
-    Deviation: Amazon picks at random. The lowest free one makes every run of the same script give the same answer.
+    Deviation: Amazon picks at random. The lowest free one makes every run of the same script give
+    the same answer.
     """
     first = int(network.network_address) + RESERVED_FIRST
     beyond = int(network.broadcast_address)
@@ -86,16 +90,19 @@ def free_addresses(network: Network, taken: Collection[str]) -> Iterator[Address
 
 
 def mac_address(random_bytes: bytes) -> str:
-    """A locally administered unicast MAC address (IEEE 802, second bit of the first octet) from five random bytes."""
+    """A locally administered unicast MAC address (IEEE 802, second bit of the first octet) from
+    five random bytes.
+    """
     return ":".join(f"{octet:02x}" for octet in b"\x02" + random_bytes[:5])
 
 
 def vpc_ipv6_network(vpc_id: str) -> IPv6Network:
     """The /56 of a VPC that asked for an "Amazon provided" IPv6 block.
 
-    Nothing outside may be claimed here, so the block is a unique local one (RFC 4193 §3: fd00::/8 and random bits), which
-    collides neither with addresses in use elsewhere nor with the documentation range that examples announce by BGP.
-    The random bits are those of the VPC's id: the same VPC always has the same block and nothing need be stored.
+    Nothing outside may be claimed here, so the block is a unique local one (RFC 4193 §3: fd00::/8
+    and random bits), which collides neither with addresses in use elsewhere nor with the
+    documentation range that examples announce by BGP. The random bits are those of the VPC's id:
+    the same VPC always has the same block and nothing need be stored.
     """
     bits = int(vpc_id.rpartition("-")[2][:12].ljust(12, "0"), 16)
     return IPv6Network((0xFD << 120 | bits << 72, VPC_IPV6_LENGTH))

@@ -1,7 +1,9 @@
-"""What may happen in a VPC: which CIDR blocks it and its subnets may have, and which routes a table accepts.
+"""What may happen in a VPC: which CIDR blocks it and its subnets may have, and which routes a table
+accepts.
 
-Each function raises Refusal or returns; none looks anything up. Codes and first words of the sentences are EC2's; what
-follows the colon says what to do. `amazon` is True in the profile that keeps Amazon's block sizes.
+Each function raises Refusal or returns; none looks anything up. Codes and first words of the
+sentences are EC2's; what follows the colon says what to do. `amazon` is True in the profile that
+keeps Amazon's block sizes.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ def in_use(noun: str, resource_id: str, dependency: str) -> Refusal:
     )
 
 
-# --- blocks -----------------------------------------------------------------------------------------------------------
+# --- blocks ---------------------------------------------------------------------------------------
 
 
 def check_ipv4_block(name: str, text: str) -> IPv4Network:
@@ -62,7 +64,7 @@ def check_ipv6_block(name: str, text: str) -> IPv6Network:
 
 
 def check_vpc_block(text: str, *, amazon: bool, accept_loopback: bool) -> IPv4Network:
-    """The VPC's block in canonical form; Refusal InvalidVpc.Range for a size or range that no VPC has."""
+    """The VPC's block in canonical form; Refusal InvalidVpc.Range for what no VPC can have."""
     network = check_ipv4_block("cidrBlock", text)
     shortest = SHORTEST_AMAZON if amazon else SHORTEST_OPEN
     if not shortest <= network.prefixlen <= LONGEST:
@@ -80,8 +82,8 @@ def _vpc_range(text: str, why: str) -> Refusal:
 
 
 def check_subnet_block(text: str, vpc: Vpc, subnets: Iterable[Subnet]) -> IPv4Network:
-    """The subnet's block in canonical form: inside the VPC's (InvalidSubnet.Range), apart from the other subnets'
-    (InvalidSubnet.Conflict).
+    """The subnet's block in canonical form: inside the VPC's (InvalidSubnet.Range), apart from the
+    other subnets' (InvalidSubnet.Conflict).
     """
     network = check_ipv4_block("cidrBlock", text)
     if network.prefixlen > LONGEST:
@@ -119,11 +121,11 @@ def _check_apart(text: str, network: Network, others: Iterable[tuple[str, Networ
         )
 
 
-# --- addresses --------------------------------------------------------------------------------------------------------
+# --- addresses ------------------------------------------------------------------------------------
 
 
 def check_ipv4_address(name: str, text: str, subnet: Subnet) -> IPv4Address:
-    """An address a client asked for, in canonical form: inside the subnet and none of the five EC2 keeps."""
+    """An address a client asked for, canonical: in the subnet, none of the five EC2 keeps."""
     try:
         address = IPv4Address(text)
     except AddressValueError:
@@ -164,7 +166,7 @@ def _check_inside(text: str, address: Address, network: Network) -> None:
         )
 
 
-# --- routes -----------------------------------------------------------------------------------------------------------
+# --- routes ---------------------------------------------------------------------------------------
 
 
 def local_destinations(vpc: Vpc) -> tuple[str, ...]:
@@ -175,7 +177,9 @@ def local_destinations(vpc: Vpc) -> tuple[str, ...]:
 def check_inside_route(
     destination: Network, vpc: Vpc, subnets: Sequence[Subnet], *, to_interface: bool
 ) -> None:
-    """A route inside the VPC's own block leads to an interface and covers exactly one subnet (middlebox routing)."""
+    """A route inside the VPC's own block leads to an interface and covers exactly one subnet
+    (middlebox routing).
+    """
     if not any(
         addressing.contains(block, destination)
         for block in map(addressing.parse_network, local_destinations(vpc))
@@ -205,7 +209,7 @@ def different_networks(table_id: str, other: str) -> Refusal:
 
 
 def gateway_behind_gateway(table_id: str, gateway_id: str) -> Refusal:
-    """A gateway's table says where in the VPC arriving packets go; another gateway is no such place."""
+    """A gateway's table says where in the VPC packets go; another gateway is no such place."""
     return Refusal(
         "InvalidParameterValue",
         f"route table {table_id} cannot be associated with a gateway and have a route to gateway "

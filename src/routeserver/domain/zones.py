@@ -1,7 +1,8 @@
-"""Availability zones: names and ids in Amazon's form, from a region's name and the letters of its zones.
+"""Availability zones: names and ids in Amazon's form, from a region's name and the letters of its
+zones.
 
-``us-east-1`` with letter ``a`` is zone ``us-east-1a``, id ``use1-az1``. Amazon shuffles ids for each account; here the
-first letter is always ``az1``.
+``us-east-1`` with letter ``a`` is zone ``us-east-1a``, id ``use1-az1``. Amazon shuffles ids for
+each account; here the first letter is always ``az1``.
 """
 
 from __future__ import annotations

@@ -3,22 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class ApiRequest:
-    """A signed, well-formed request: who, where, what."""
-
-    service: str
-    action: str
-    params: Mapping[str, Any]
-    account_id: str
-    principal_arn: str
-    user_id: str
-    region: str
-    request_id: str
+from routeserver.control.api import ApiRequest
 
 
 class KeyRecord(Protocol):

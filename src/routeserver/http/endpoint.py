@@ -16,10 +16,11 @@ from typing import Final
 import structlog
 from starlette.types import Receive, Scope, Send
 
+from routeserver.control.api import ApiRequest
 from routeserver.domain.refusal import Refusal
 from routeserver.ec2 import faults, form, model, request, response, sigv4
 from routeserver.ec2.faults import Fault
-from routeserver.http.api import Api, ApiRequest
+from routeserver.http.api import Api
 from routeserver.http.body import ClientGone, read_body
 
 _log = structlog.get_logger(__name__)

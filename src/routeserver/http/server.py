@@ -7,10 +7,19 @@ signals and the sockets: ``await Server(config).serve(sockets=[...])``.
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from typing import Final, Literal
 
 from starlette.types import ASGIApp
 from uvicorn import Config
+
+_HTTP: type[asyncio.Protocol] | Literal["h11"]
+try:
+    from routeserver.http.bounded import BoundedHttpProtocol
+except ImportError:  # httptools is not there for every platform
+    _HTTP = "h11"
+else:
+    _HTTP = BoundedHttpProtocol
 
 KEEP_ALIVE_S: Final = 75
 BACKLOG: Final = 1024
@@ -24,6 +33,7 @@ def server_config(app: ASGIApp, *, shutdown_s: int = 5, connections: int | None 
     """
     return Config(
         app,
+        http=_HTTP,
         access_log=False,
         log_config=None,
         server_header=False,
@@ -34,6 +44,5 @@ def server_config(app: ASGIApp, *, shutdown_s: int = 5, connections: int | None 
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=shutdown_s,
         limit_concurrency=connections,
-        # Request heads are bounded where the pure-Python parser is used; bodies by the endpoint.
         h11_max_incomplete_event_size=64 * 1024,
     )

@@ -1,8 +1,8 @@
 """The log events that others may rely on, each with the keys it always carries.
 
-People's log queries, the demo and tests read these; renaming one is a change of interface. Every line
-has `event`, `level` and `timestamp` (UTC, RFC 3339) besides. `at` is UTC seconds since the epoch,
-measured by the BFD process at the moment itself.
+People's log queries, the demo and tests read these; renaming one is a change of interface. Every
+line has `event`, `level` and `timestamp` (UTC, RFC 3339) besides. `at` is UTC seconds since the
+epoch, measured by the BFD process at the moment itself.
 """
 
 from __future__ import annotations

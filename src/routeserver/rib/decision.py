@@ -93,6 +93,7 @@ def reason(winner: Path, loser: Path) -> str:
     """Why `loser` is not the best path, as a sentence for a person."""
     step = explain(winner, loser)
     return (
-        f"The path of peer {winner.source.peer_id} is preferred at step {step.number}, lower {step.name}: "
+        f"The path of peer {winner.source.peer_id} is preferred at step {step.number}, "
+        f"lower {step.name}: "
         f"{step.show(winner)} against {step.show(loser)}."
     )

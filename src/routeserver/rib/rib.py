@@ -74,6 +74,7 @@ class Rib:
         self._fib: dict[Prefix, Path] = {}
         self._changed: set[Prefix] = set()
         self._refused: dict[Prefix, str] = {}
+        self._no_room = f"The FIB already holds its maximum of {max_fib_routes} prefixes."
         self._order: list[Prefix] | None = None
 
     # --- what happened ----------------------------------------------------------------------------
@@ -86,7 +87,7 @@ class Rib:
             return
         # A new session speaks for itself: what an earlier one still had here is void (RFC 4271
         # §8.2.2).
-        self._mark(previous.fresh)
+        self._changed.update(previous.fresh)
         self._peers[source.peer_id] = AdjRibIn(source, previous.held)
 
     def apply(
@@ -100,7 +101,6 @@ class Rib:
         Raises KeyError for a peer that has not been announced by `peer_up`.
         """
         peer = self._peers[peer_id]
-        self._order = None
         gone = peer.withdraw(withdrawn, self._changed)
         total = new = over_limit = 0
         for attributes, prefixes in announced:
@@ -108,14 +108,18 @@ class Rib:
             total += len(prefixes)
             new += counted[0]
             over_limit += counted[1]
+        if new:
+            # Prefixes that left may stay in the order: they have no rows.
+            self._order = None
         return Applied(new, total - new - over_limit, gone, over_limit)
 
     def peer_down(self, peer_id: str) -> None:
         """All the peer's routes go, fresh and held."""
         peer = self._peers.pop(peer_id, None)
         if peer is not None:
-            self._mark(peer.fresh)
-            self._mark(peer.held)
+            self._order = None
+            self._changed.update(peer.fresh)
+            self._changed.update(peer.held)
 
     def hold(self, peer_id: str) -> None:
         """The session ended but the routes stay, until they are refreshed, swept or dropped by
@@ -130,7 +134,6 @@ class Rib:
         peer = self._peers.get(peer_id)
         if peer is None:
             return
-        self._order = None
         peer.sweep(self._changed)
         if not peer.live:
             del self._peers[peer_id]
@@ -179,9 +182,7 @@ class Rib:
             elif best is current:
                 continue
             elif current is None and contested:
-                refused[prefix] = (
-                    f"The FIB already holds its maximum of {self._max_fib_routes} prefixes."
-                )
+                refused[prefix] = self._no_room
             else:
                 if current is None and refused:
                     refused.pop(prefix, None)
@@ -272,7 +273,3 @@ class Rib:
         if self._max_fib_routes is None:
             return len(self._changed) + len(self._refused)
         return self._max_fib_routes - len(self._fib)
-
-    def _mark(self, prefixes: Iterable[Prefix]) -> None:
-        self._order = None
-        self._changed.update(prefixes)

@@ -228,7 +228,7 @@ class Connection(asyncio.Protocol):
         self._linger()
 
     def _linger(self) -> None:
-        """Close our direction and discard what still arrives: no reset may overtake our last words."""
+        """Close our direction, discard what still arrives: no reset may overtake our last words."""
         self._cancel_timer()
         transport = self._transport
         if transport is None or transport.is_closing():

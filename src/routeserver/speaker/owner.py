@@ -162,13 +162,6 @@ class RibOwner:
             origin.resume()
 
     def _tell(self, delta: dict[Prefix, Path | None]) -> None:
-        withdrawn = sum(path is None for path in delta.values())
-        _log.info(
-            "fib_changed",
-            route_server_id=self.route_server_id,
-            changed=len(delta) - withdrawn,
-            withdrawn=withdrawn,
-        )
         try:
             self._sink.fib_changed(self.route_server_id, delta)
         except Exception:

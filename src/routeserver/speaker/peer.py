@@ -60,6 +60,7 @@ class Peer:
         self._opening: Connection | None = None
         self._established: Connection | None = None
         self._ignored = 0
+        self._is_over_limit = False
         self._removed = False
 
     @property
@@ -93,7 +94,8 @@ class Peer:
             case Established():
                 self._up(connection, event)
             case RoutesReceived(withdrawn, announced):
-                self._owner.apply(self.spec.peer_id, withdrawn, announced, connection)
+                applied = self._owner.apply(self.spec.peer_id, withdrawn, announced, connection)
+                self._note_over_limit(applied.over_limit)
             case UpdateIgnored(reason, data):
                 self._note_ignored(reason, data)
             case EndOfRib(family):
@@ -114,6 +116,7 @@ class Peer:
         self._opening = None
         self._established = connection
         self._ignored = 0
+        self._is_over_limit = False
         peer_id = self.spec.peer_id
         self._owner.session_up(
             Source(
@@ -124,7 +127,7 @@ class Peer:
             )
         )
         _log.info(
-            "bgp_session_up",
+            "bgp_session_negotiated",
             peer_id=peer_id,
             peer_address=self.spec.address,
             peer_asn=event.peer_asn,
@@ -144,14 +147,21 @@ class Peer:
         self._established = None
         self._owner.stop_waiting(connection)
         peer_id = self.spec.peer_id
-        _log.info(
-            "bgp_session_down", peer_id=peer_id, peer_address=self.spec.address, reason=reason
-        )
         try:
             if not self._removed:
                 self._owner.session_down(peer_id)
         finally:
             self._sink.session_changed(peer_id, False, reason)
+
+    def _note_over_limit(self, count: int) -> None:
+        """Said once for each session; how many there are is counted in the RIB."""
+        if count and not self._is_over_limit:
+            self._is_over_limit = True
+            _log.warning(
+                "routes_over_limit",
+                peer_id=self.spec.peer_id,
+                reason="the peer has sent more routes than it may; the first ones are kept",
+            )
 
     def _note_ignored(self, reason: str, data: bytes) -> None:
         self._ignored += 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import IPv4Address
 
 from routeserver.bgp.attributes import AttributeCache
 from routeserver.bgp.session import SessionConfig
@@ -43,6 +43,7 @@ class Surroundings:
     limits: Limits
     slice_size: int
     pending: PendingConnections
+    attribute_cache: AttributeCache
 
 
 class RunningRouteServer:
@@ -53,7 +54,6 @@ class RunningRouteServer:
         self._reset_serial = spec.reset_serial
         self._listeners: dict[str, Listener] = {}
         self._leaving: list[Listener] = []
-        self._attribute_cache = AttributeCache()
         self.owner = RibOwner(
             spec.route_server_id,
             rib=Rib(
@@ -135,7 +135,7 @@ class RunningRouteServer:
             self._listeners[endpoint.endpoint_id] = listener
         try:
             self._converge_peers(listener, spec, endpoint)
-        except AddressValueError as error:
+        except ValueError as error:
             return f"endpoint {endpoint.endpoint_id}: {error}"
         if listener.is_open:
             return None
@@ -167,7 +167,7 @@ class RunningRouteServer:
                     config,
                     owner=self.owner,
                     sink=self._around.sink,
-                    attribute_cache=self._attribute_cache,
+                    attribute_cache=self._around.attribute_cache,
                 )
 
     def _session_config(
@@ -181,4 +181,5 @@ class RunningRouteServer:
             hold_time_s=self._around.timers.hold_time_s,
             keepalive_s=self._around.timers.keepalive_s,
             accept_loopback_next_hops=spec.accept_loopback_next_hops,
+            local_address=IPv4Address(endpoint.address),
         )

@@ -11,6 +11,7 @@ import asyncio
 import socket
 from collections.abc import Callable, Mapping
 
+from routeserver.bgp.attributes import AttributeCache
 from routeserver.rib.rib import Rib
 from routeserver.speaker import cease
 from routeserver.speaker.owner import SLICE_SIZE
@@ -47,6 +48,7 @@ class Speaker:
                 limit=limits.max_pending_connections,
                 limit_per_address=limits.max_pending_per_address,
             ),
+            attribute_cache=AttributeCache(),
         )
         self._running: dict[str, RunningRouteServer] = {}
         self._leaving: list[RunningRouteServer] = []

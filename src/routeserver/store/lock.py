@@ -1,8 +1,8 @@
 """One process for each data directory.
 
 An advisory lock (``flock``) on a file inside it, which the kernel drops when its holder ends,
-however it ends. The file's content, the holder's process id, is only for people to read: a lock file that
-is left behind says nothing, a lock that is held says everything.
+however it ends. The file's content, the holder's process id, is only for people to read: a lock
+file that is left behind says nothing, a lock that is held says everything.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Create, Describe, Delete and the attributes of network interfaces (EC2 API 2016-11-15).
 
-An interface is a set of addresses that next hops resolve to. Those that the service made for its endpoints are shown,
-and are not the client's to change.
+An interface is a set of addresses that next hops resolve to. Those that the service made for its
+endpoints are shown, and are not the client's to change.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Create, Replace and DeleteRoute (EC2 API 2016-11-15): the static routes of a table.
 
-Targets are network interfaces and internet gateways; EC2's other kinds of target do not exist here, which is what a client
-that names one is told. A static route takes its destination from a propagated one.
+Targets are network interfaces and internet gateways; EC2's other kinds of target do not exist here,
+which is what a client that names one is told. A static route takes its destination from a
+propagated one.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ async def create_route(call: Call, params: Params) -> Answer:
 
 
 async def replace_route(call: Call, params: Params) -> Answer:
-    """Another target for a static route; for a local route an interface in place of ``local``, or ``local`` again."""
+    """Another target for a static route; for a local route an interface in place of ``local``, or
+    ``local`` again.
+    """
     table = await find(call, RouteTable, params["RouteTableId"])
     destination = _destination(params)
     vpc = await find(call, Vpc, table.vpc_id)
@@ -140,7 +143,7 @@ async def delete_route(call: Call, params: Params) -> Answer:
     return {}
 
 
-# --- destination and target -------------------------------------------------------------------------------------------
+# --- destination and target -----------------------------------------------------------------------
 
 
 def _destination(params: Params) -> Network:

@@ -1,7 +1,7 @@
 """Create, Describe and DeleteRouteTable, and what a table is associated with (EC2 API 2016-11-15).
 
-A subnet or gateway has one table: its explicit association, or the VPC's main table. Propagated routes are shown as they
-are observed; they are nobody's rows.
+A subnet or gateway has one table: its explicit association, or the VPC's main table. Propagated
+routes are shown as they are observed; they are nobody's rows.
 """
 
 from __future__ import annotations
@@ -212,7 +212,9 @@ async def disassociate_route_table(call: Call, params: Params) -> Answer:
 
 
 async def replace_route_table_association(call: Call, params: Params) -> Answer:
-    """Gives the association's subnet, gateway or VPC (for the main one) another table, under a new association id."""
+    """Gives the association's subnet, gateway or VPC (for the main one) another table, under a new
+    association id.
+    """
     old = await find(call, RouteTableAssociation, params["AssociationId"])
     table = await find(call, RouteTable, params["RouteTableId"])
     if table.vpc_id != old.vpc_id:

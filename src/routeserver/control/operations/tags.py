@@ -39,7 +39,7 @@ async def create_tags(call: Call, params: Params) -> Answer:
 
 
 async def delete_tags(call: Call, params: Params) -> Answer:
-    """Without tags all of a resource's tags go; a tag with a value goes only where it has that value."""
+    """Without tags all of them go; a tag with a value goes only where it has that value."""
     ids = _resource_ids(params)
     for resource_id in ids:
         await _kind_of(call, resource_id)

@@ -1,6 +1,7 @@
 """Create, Describe and DeleteVpc, and a VPC's attributes (EC2 API 2016-11-15).
 
-A VPC is born with its main route table and that table's main association, in one transaction; both end with it.
+A VPC is born with its main route table and that table's main association, in one transaction; both
+end with it.
 """
 
 from __future__ import annotations

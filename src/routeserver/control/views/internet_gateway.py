@@ -9,7 +9,7 @@ from routeserver.control.tagging import tag_list
 from routeserver.domain.resources import InternetGateway
 
 ATTACHED = "available"
-"""What EC2 really answers for an attached gateway, although its model's enum does not list the word."""
+"""What EC2 really answers for an attached gateway, though its model's enum lacks the word."""
 
 
 def internet_gateway(row: InternetGateway, tags: Mapping[str, str]) -> Answer:

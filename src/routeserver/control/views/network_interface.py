@@ -1,4 +1,4 @@
-"""A network interface as the EC2 answer shows it; unlike other resources its tags are called ``TagSet``."""
+"""A network interface as the EC2 answer shows it; here alone the tags are called ``TagSet``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A route table as the EC2 answer shows it: its associations and the routes of all three sources."""
+"""A route table as the EC2 answer shows it: its associations and the routes of all sources."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def routes(facts: TableFacts) -> Iterator[Answer]:
             }
     occupied = {parse_prefix(destination) for destination in (*local, *static)}
     for prefix in sorted(facts.propagated):
-        # The moment between a static route's birth and the propagated one's removal shows only the static one.
+        # The moment between a static route's birth and the propagated one's removal shows only the
+        # static one.
         if prefix not in occupied:
             yield _propagated(prefix, facts.propagated[prefix], facts)
 

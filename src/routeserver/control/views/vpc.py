@@ -18,7 +18,9 @@ def ipv4_association_id(vpc: Vpc) -> str:
 
 
 def ipv6_association_id(resource: Vpc | Subnet) -> str:
-    """A block has an id of its own on the wire; as each resource has one block, its digits turned round are that id."""
+    """A block has an id of its own on the wire; as each resource has one block, its digits turned
+    round are that id.
+    """
     return f"{resource.kind}-cidr-assoc-{_digits(resource)[::-1]}"
 
 

@@ -1,0 +1,44 @@
+"""The account and its root access key: made at the first start, the same ever after.
+
+The key file is written before the database learns of the key, and the database is told at every
+start, so that a crash between the two leaves a server whose key file works.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode, b64encode
+from collections.abc import Callable
+from pathlib import Path
+
+from routeserver.app.data_dir import RootKey, read_root_key, write_root_key
+from routeserver.store import AccessKey, Store
+
+
+async def ensure_root_key(
+    data_dir: Path, store: Store, random_bytes: Callable[[int], bytes]
+) -> RootKey:
+    """The root key of this data directory, known to the store. Raises StartError or StoreError."""
+    key = read_root_key(data_dir)
+    if key is None:
+        key = new_root_key(random_bytes)
+        write_root_key(data_dir, key)
+    known = AccessKey(
+        access_key_id=key.access_key_id,
+        secret=key.secret_access_key,
+        account_id=key.account_id,
+        user_id=key.account_id,
+        principal_arn=f"arn:aws:iam::{key.account_id}:root",
+    )
+    async with store.write() as tx:
+        if await tx.access_key(key.access_key_id) != known:
+            await tx.put_access_key(known)
+    return key
+
+
+def new_root_key(random_bytes: Callable[[int], bytes]) -> RootKey:
+    """In Amazon's forms: 12 digits; AKIA and 16 of base 32; 40 of base 64."""
+    return RootKey(
+        account_id=f"{1 + int.from_bytes(random_bytes(8)) % (10**12 - 1):012d}",
+        access_key_id="AKIA" + b32encode(random_bytes(10)).decode(),
+        secret_access_key=b64encode(random_bytes(30)).decode(),
+    )

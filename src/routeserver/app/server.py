@@ -1,0 +1,182 @@
+"""The server as a whole: every part made, joined, started in order and ended in the opposite one.
+
+What it needs of the world (settings, clocks, chance) is named here and handed inwards; no inner
+part reaches for any of it. Each part that is up is closed again, however far the start came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import structlog
+
+import routeserver
+from routeserver.app import data_dir
+from routeserver.app.data_dir import ServerInfo
+from routeserver.app.errors import StartError
+from routeserver.app.http_server import bind, serving, url_of
+from routeserver.app.inventory import Inventory
+from routeserver.app.metered import MeteredApi
+from routeserver.app.root_key import ensure_root_key
+from routeserver.bfdd.client import BfdDaemon, BfdDaemonError
+from routeserver.control.api import Api
+from routeserver.control.policy import Policy
+from routeserver.control.reconcile.loop import ReconcileLoop
+from routeserver.control.reconcile.reconciler import Reconciler
+from routeserver.control.registry import OPERATIONS
+from routeserver.control.world import World
+from routeserver.dataplane.memory import MemoryDataPlane
+from routeserver.fabric.loopback import PROBE_ADDRESS, FabricError, LoopbackFabric
+from routeserver.http.app import make_app
+from routeserver.http.endpoint import Limits as HttpLimits
+from routeserver.observe.metrics import Metrics
+from routeserver.settings.model import Fabric, Settings
+from routeserver.speaker.speaker import Speaker
+from routeserver.speaker.spec import Limits, Timers
+from routeserver.store import Store
+
+_ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+
+_log = structlog.get_logger()
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises StartError or StoreError when it cannot start.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in _ENDING:
+        loop.add_signal_handler(number, _stop, stop, number)
+    with data_dir.taken(settings.data_dir), bind(settings.listen) as listening:
+        async with AsyncExitStack() as parts:
+            await _start(settings, listening, parts)
+            await stop.wait()
+    _log.info("stopped")
+
+
+def _stop(stop: asyncio.Event, number: signal.Signals) -> None:
+    if not stop.is_set():
+        _log.info("stopping", reason=number.name)
+    stop.set()
+
+
+async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitStack) -> None:
+    fabric = LoopbackFabric()
+    bgp_port = _bgp_port(fabric, settings.bgp_port)
+    store = await Store.open(settings.database_url or data_dir.database_url(settings.data_dir))
+    parts.push_async_callback(store.close)
+    await ensure_root_key(settings.data_dir, store, os.urandom)
+
+    world = World(MemoryDataPlane())
+    bfd = BfdDaemon(world.bfd_changed, settings.bfd_port)
+    quotas = settings.quotas
+    speaker = Speaker(
+        listen=fabric.listen,
+        port=bgp_port,
+        clock=time.monotonic,
+        sink=world,
+        timers=Timers(settings.hold_time_s, settings.keepalive_s),
+        limits=Limits(quotas.routes_per_peer, quotas.routes_per_fib),
+    )
+    world.attach(speaker, bfd)
+    try:
+        await bfd.start()
+    except BfdDaemonError as error:
+        raise StartError(str(error)) from error
+    parts.push_async_callback(bfd.close)
+    parts.push_async_callback(speaker.close)
+
+    policy = policy_of(settings)
+    reconciler = Reconciler(store, world, policy, wall_clock=time.time, random_bytes=os.urandom)
+    inventory = Inventory(store, world)
+    reconciling = ReconcileLoop(_then_refresh(reconciler.activate, inventory))
+    store.on_commit = reconciling.wake
+    await reconciling.start()
+    parts.push_async_callback(reconciling.stop)
+
+    metrics = Metrics(
+        inventory.snapshot,
+        version=routeserver.__version__,
+        actions=[action for operations in OPERATIONS.values() for action in operations],
+    )
+    api = Api(
+        store,
+        world,
+        policy,
+        wall_clock=time.time,
+        random_bytes=os.urandom,
+        wake=reconciling.wake,
+    )
+    app = make_app(
+        MeteredApi(api, metrics, time.monotonic, settings.access_log),
+        _health,
+        metrics.render,
+        regions=settings.regions,
+        limits=HttpLimits(body_bytes=settings.body_limit_bytes),
+    )
+    await parts.enter_async_context(serving(app, listening))
+
+    info = ServerInfo(
+        pid=os.getpid(),
+        endpoint_url=url_of(listening),
+        region=settings.regions[0],
+        bgp_port=bgp_port,
+        bfd_port=settings.bfd_port,
+    )
+    data_dir.write_server_info(settings.data_dir, info)
+    _log.info(
+        "listening",
+        http=info.endpoint_url,
+        bgp_port=bgp_port,
+        bfd_port=settings.bfd_port,
+        data_dir=str(settings.data_dir),
+        profile=settings.profile.value,
+        fabric=settings.fabric.value,
+    )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The part of the settings that operations look at."""
+    return Policy(
+        profile=settings.profile.value,
+        quotas=settings.quotas,
+        regions=settings.regions,
+        zones=settings.zones,
+        accept_loopback_vpc=settings.fabric is Fabric.LOOPBACK,
+        tombstone_s=float(settings.tombstone_s),
+    )
+
+
+def _bgp_port(fabric: LoopbackFabric, wanted: int | None) -> int:
+    """The port to use, tried before anything is changed. Raises StartError."""
+    port = fabric.choose_bgp_port() if wanted is None else wanted
+    try:
+        fabric.listen(PROBE_ADDRESS, port).close()
+    except FabricError as error:
+        reason = str(error).partition(": ")[2]
+        raise StartError(f"cannot use port {port} for BGP; {reason}") from error
+    return port
+
+
+def _then_refresh(
+    activate: Callable[[], Awaitable[bool]], inventory: Inventory
+) -> Callable[[], Awaitable[bool]]:
+    async def step() -> bool:
+        moved = await activate()
+        await inventory.refresh()
+        return moved
+
+    return step
+
+
+def _health() -> dict[str, Any]:
+    return {"status": "ok", "version": routeserver.__version__}

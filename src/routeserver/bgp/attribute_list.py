@@ -1,0 +1,178 @@
+"""Attribute lists: cut into attributes, read, and everything wrong with them found in one pass.
+
+RFC 4271 §4.3 and §6.3 as revised by RFC 7606. The strongest verdict decides what becomes of the
+UPDATE (§3 h), but every fault is kept so that it can be shown to a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from routeserver.bgp.as_path import MalformedAttribute
+from routeserver.bgp.attribute_values import (
+    EXTENDED_LENGTH,
+    KIND_BITS,
+    KNOWN,
+    OPTIONAL,
+    TRANSITIVE,
+    AttributeCode,
+    Fields,
+    Verdict,
+    keep,
+)
+from routeserver.bgp.errors import ErrorCode, Notification, UpdateError
+
+_INTERNAL_ONLY: Final = frozenset(
+    {AttributeCode.LOCAL_PREF, AttributeCode.ORIGINATOR_ID, AttributeCode.CLUSTER_LIST}
+)
+_TWO_OCTET_ONLY: Final = frozenset({AttributeCode.AS4_PATH, AttributeCode.AS4_AGGREGATOR})
+
+VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
+    Verdict.ATTRIBUTE_DISCARD: "attribute discard",
+    Verdict.REFUSE: "routes not accepted",
+    Verdict.TREAT_AS_WITHDRAW: "treat-as-withdraw",
+    Verdict.SESSION_RESET: "session reset",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with an UPDATE. `notification` is sent only if it comes to a session reset."""
+
+    verdict: Verdict
+    notification: Notification
+    reason: str
+    attribute: bytes = b""
+
+    def __str__(self) -> str:
+        return f"{VERDICT_WORDS[self.verdict]}: {self.reason}"
+
+
+class Item(NamedTuple):
+    """Where one attribute stands in its list: ``[start:end]`` is all of it, ``[value:end]`` its
+    value.
+    """
+
+    flags: int
+    code: int
+    start: int
+    value: int
+    end: int
+
+
+def walk(data: bytes) -> tuple[list[Item], str | None]:
+    """The attributes of a list, and what is wrong behind the last whole one (RFC 7606 §4), if
+    anything.
+    """
+    items: list[Item] = []
+    position, size = 0, len(data)
+    while position < size:
+        flags = data[position]
+        value = position + (4 if flags & EXTENDED_LENGTH else 3)
+        if value > size:
+            return items, "the attribute list is cut off in an attribute header"
+        length = data[value - 1]
+        if flags & EXTENDED_LENGTH:
+            length |= data[value - 2] << 8
+        end = value + length
+        if end > size:
+            return items, (
+                f"{attribute_name(data[position + 1])} has length {length} where "
+                f"{size - value} octets are left in the attribute list"
+            )
+        items.append(Item(flags, data[position + 1], position, value, end))
+        position = end
+    return items, None
+
+
+def read_attributes(
+    data: bytes, *, four_octet: bool, internal: bool, next_hop_matters: bool = True
+) -> tuple[Fields, list[Fault]]:
+    """Everything an attribute list says and everything wrong with it; never raises.
+
+    `data` holds neither MP_REACH_NLRI nor MP_UNREACH_NLRI. RFC 4760 §3 has NEXT_HOP ignored
+    in an UPDATE whose routes are all in MP_REACH_NLRI: `next_hop_matters` is False there.
+    """
+    fields = Fields(four_octet)
+    faults: list[Fault] = []
+    seen: set[int] = set()
+    items, broken = walk(data)
+    for item in items:
+        code = item.code
+        if code in seen:
+            # RFC 7606 §3 g: all but the first are discarded.
+            faults.append(_fault(Verdict.ATTRIBUTE_DISCARD, data, item, "appears more than once"))
+            continue
+        seen.add(code)
+        known = KNOWN.get(code)
+        if known is None:
+            _read_unknown(fields, faults, data, item)
+        elif code == AttributeCode.NEXT_HOP and not next_hop_matters:
+            continue
+        elif (
+            needless := _discarded_here(code, four_octet=four_octet, internal=internal)
+        ) is not None:
+            faults.append(_fault(Verdict.ATTRIBUTE_DISCARD, data, item, needless))
+        elif (item.flags ^ known.flags) & KIND_BITS:
+            reason = f"has flags 0x{item.flags:02x}"
+            subcode = UpdateError.ATTRIBUTE_FLAGS_ERROR
+            faults.append(_fault(Verdict.TREAT_AS_WITHDRAW, data, item, reason, subcode))
+        else:
+            try:
+                known.read(fields, item.flags, data[item.value : item.end])
+            except MalformedAttribute as error:
+                faults.append(_fault(known.verdict, data, item, error.reason, error.subcode))
+    if broken is not None:
+        faults.append(
+            Fault(
+                Verdict.TREAT_AS_WITHDRAW,
+                Notification(ErrorCode.UPDATE_MESSAGE_ERROR, UpdateError.MALFORMED_ATTRIBUTE_LIST),
+                broken,
+                data[items[-1].end if items else 0 :],
+            )
+        )
+    return fields, faults
+
+
+def attribute_name(code: int) -> str:
+    try:
+        return AttributeCode(code).name
+    except ValueError:
+        return f"attribute {code}"
+
+
+def _fault(
+    verdict: Verdict,
+    data: bytes,
+    item: Item,
+    reason: str,
+    subcode: UpdateError = UpdateError.MALFORMED_ATTRIBUTE_LIST,
+) -> Fault:
+    attribute = data[item.start : item.end]
+    return Fault(
+        verdict,
+        Notification(ErrorCode.UPDATE_MESSAGE_ERROR, subcode, attribute),
+        f"{attribute_name(item.code)} {reason}",
+        attribute,
+    )
+
+
+def _discarded_here(code: int, *, four_octet: bool, internal: bool) -> str | None:
+    """Why an attribute, however well formed, has no place in an UPDATE of this session."""
+    if code in _INTERNAL_ONLY and not internal:
+        return "came from an external peer"  # RFC 7606 §7.5, §7.9, §7.10
+    if code in _TWO_OCTET_ONLY and four_octet:
+        return "came from a four-octet AS peer"  # RFC 6793 §4.1
+    return None
+
+
+def _read_unknown(fields: Fields, faults: list[Fault], data: bytes, item: Item) -> None:
+    """RFC 4271 §5 and §6.3: unknown and optional is no fault; kept when transitive."""
+    if not item.flags & OPTIONAL:
+        subcode = UpdateError.UNRECOGNIZED_WELL_KNOWN_ATTRIBUTE
+        reason = "claims to be well-known and is not"
+        faults.append(_fault(Verdict.SESSION_RESET, data, item, reason, subcode))
+    elif item.flags & TRANSITIVE:
+        keep(fields, item.flags, item.code, data[item.value : item.end])

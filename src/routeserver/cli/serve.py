@@ -1,0 +1,44 @@
+"""``routeserver serve``: run the server in the foreground until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from routeserver.app.server import run
+from routeserver.cli import flags
+from routeserver.observe import log
+from routeserver.settings.model import LogFormat
+
+try:
+    import uvloop as fastest
+except ImportError:  # not on this platform
+    import asyncio as fastest  # type: ignore[no-redef]
+
+
+def serve(  # noqa: PLR0917 - one for each flag
+    data_dir: flags.DataDir = None,
+    listen: flags.Listen = None,
+    bgp_port: flags.BgpPort = None,
+    fabric: flags.Fabric = None,
+    profile: flags.Profile = None,
+    config: flags.Config = None,
+) -> None:
+    """Run the server in the foreground; end it with SIGTERM or Ctrl-C.
+
+    Logs go to standard error. 'routeserver config' lists every setting, these flags are a few.
+    """
+    settings = flags.effective(
+        data_dir=data_dir,
+        listen=listen,
+        bgp_port=bgp_port,
+        fabric=fabric,
+        profile=profile,
+        config=config,
+    ).settings
+    as_json = settings.log_format is LogFormat.JSON or (
+        settings.log_format is LogFormat.AUTO and not sys.stderr.isatty()
+    )
+    log.configure(sys.stderr, level=settings.log_level, json=as_json)
+    with asyncio.Runner(loop_factory=fastest.new_event_loop) as runner:
+        runner.run(run(settings))

@@ -1,0 +1,114 @@
+"""The owner of a RIB: decisions in slices, back pressure, and a sink that may fail."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from ipaddress import IPv4Address
+
+from routeserver.net.path import Origin, PathAttributes
+from routeserver.net.prefix import Prefix
+from routeserver.rib.path import Path, Source
+from routeserver.rib.retention import Retention
+from routeserver.rib.rib import Rib
+from routeserver.speaker.announcement import synthetic_prefixes
+from routeserver.speaker.owner import BACKLOG_SLICES, RibOwner
+from tests.speaker.support import RecordingSink
+
+SLICE = 10
+ATTRIBUTES = PathAttributes(Origin.IGP, (), IPv4Address("127.77.1.10"))
+
+
+class Tap:
+    """A source of routes that notes when it is made to wait."""
+
+    def __init__(self) -> None:
+        self.flow: list[str] = []
+        self.is_paused = False
+        self.resumed = asyncio.Event()
+
+    def pause(self) -> None:
+        self.is_paused = True
+        self.flow.append("paused")
+
+    def resume(self) -> None:
+        self.is_paused = False
+        self.flow.append("resumed")
+        self.resumed.set()
+
+
+def _owner(sink: RecordingSink) -> RibOwner:
+    owner = RibOwner(
+        "rs-1",
+        rib=Rib(),
+        retention=Retention(enabled=False, duration_s=60),
+        sink=sink,
+        clock=lambda: 0.0,
+        slice_size=SLICE,
+    )
+    owner.session_up(Source("rsp-a", "rse-1", 1, 1))
+    return owner
+
+
+async def test_decisions_are_made_in_slices_with_turns_between_them(sink: RecordingSink) -> None:
+    owner = _owner(sink)
+    turns: list[str] = []
+    owner.apply("rsp-a", (), [(ATTRIBUTES, list(synthetic_prefixes(35)))], Tap())
+    assert sink.deltas == []
+    asyncio.get_running_loop().call_soon(turns.append, "somebody else's turn")
+    await sink.until(lambda: len(sink.deltas) == 1)
+    assert turns
+    await sink.until(lambda: len(sink.fibs["rs-1"]) == 35)
+    assert [len(delta) for _, delta in sink.deltas] == [10, 10, 10, 5]
+
+
+async def test_who_is_faster_than_the_decision_waits_for_it(sink: RecordingSink) -> None:
+    owner, tap = _owner(sink), Tap()
+    prefixes = list(synthetic_prefixes(BACKLOG_SLICES * SLICE + 1))
+    owner.apply("rsp-a", (), [(ATTRIBUTES, prefixes[:-1])], tap)
+    assert not tap.is_paused
+    owner.apply("rsp-a", (), [(ATTRIBUTES, prefixes[-1:])], tap)
+    assert tap.is_paused
+    await tap.resumed.wait()
+    assert tap.flow == ["paused", "resumed"]
+    assert owner.rib.pending() == 0
+
+
+async def test_who_is_gone_is_not_resumed(sink: RecordingSink) -> None:
+    owner, tap = _owner(sink), Tap()
+    count = BACKLOG_SLICES * SLICE + 1
+    owner.apply("rsp-a", (), [(ATTRIBUTES, list(synthetic_prefixes(count)))], tap)
+    owner.stop_waiting(tap)
+    await sink.until(lambda: len(sink.fibs.get("rs-1", {})) == count)
+    assert tap.flow == ["paused"]
+
+
+async def test_a_lost_session_joins_at_the_changed_prefixes(sink: RecordingSink) -> None:
+    owner = _owner(sink)
+    owner.apply("rsp-a", (), [(ATTRIBUTES, list(synthetic_prefixes(15)))], Tap())
+    await sink.until(lambda: len(sink.fibs.get("rs-1", {})) == 15)
+    owner.session_down("rsp-a")
+    await sink.until(lambda: not sink.fibs["rs-1"])
+    assert [len(delta) for _, delta in sink.deltas] == [10, 5, 10, 5]
+
+
+class FailingSink(RecordingSink):
+    def fib_changed(self, route_server_id: str, delta: Mapping[Prefix, Path | None]) -> None:
+        super().fib_changed(route_server_id, delta)
+        raise RuntimeError("the sink failed")
+
+
+async def test_a_sink_that_fails_stops_no_decision() -> None:
+    sink = FailingSink()
+    owner = _owner(sink)
+    owner.apply("rsp-a", (), [(ATTRIBUTES, list(synthetic_prefixes(25)))], Tap())
+    await sink.until(lambda: len(sink.fibs.get("rs-1", {})) == 25)
+
+
+async def test_a_closed_owner_decides_nothing_more(sink: RecordingSink) -> None:
+    owner = _owner(sink)
+    owner.apply("rsp-a", (), [(ATTRIBUTES, list(synthetic_prefixes(5)))], Tap())
+    owner.close()
+    owner.session_down("rsp-a")
+    await asyncio.sleep(0)
+    assert sink.deltas == []
