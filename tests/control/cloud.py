@@ -1,4 +1,5 @@
-"""The API below the wire on a store of its own: operations run as they do in the server, without reconcilers.
+"""The API below the wire on a store of its own: operations run as they do in the server, without
+reconcilers.
 
 Every answer is also encoded, so a member that the service model does not have fails the test.
 """
@@ -57,13 +58,17 @@ def counting_bytes() -> Callable[[int], bytes]:
     def take(length: int) -> bytes:
         nonlocal count
         count += 1
-        return (count * 0x9E3779B97F4A7C15 % 2**64).to_bytes(8, "big").ljust(length, b"\x5a")[:length]
+        return (
+            (count * 0x9E3779B97F4A7C15 % 2**64).to_bytes(8, "big").ljust(length, b"\x5a")[:length]
+        )
 
     return take
 
 
 class Cloud:
-    """`await cloud("CreateVpc", CidrBlock=...)` answers in botocore's Python shapes or raises Refusal."""
+    """`await cloud("CreateVpc", CidrBlock=...)` answers in botocore's Python shapes or raises
+    Refusal.
+    """
 
     def __init__(self, store: Store, policy: Policy | None = None, account: str = ACCOUNT) -> None:
         self.store = store

@@ -16,7 +16,9 @@ def tagged(kind: str, **tags: str) -> list[dict[str, Any]]:
 
 
 async def test_a_vpc_is_born_pending_with_its_block_in_canonical_form(cloud: Cloud) -> None:
-    answer = await cloud("CreateVpc", CidrBlock="10.1.2.3/16", TagSpecifications=tagged("vpc", a="b"))
+    answer = await cloud(
+        "CreateVpc", CidrBlock="10.1.2.3/16", TagSpecifications=tagged("vpc", a="b")
+    )
     vpc = answer["Vpc"]
     assert vpc["State"] == "pending"
     assert vpc["CidrBlock"] == "10.1.0.0/16"
@@ -233,7 +235,9 @@ async def test_a_subnet_lies_in_its_vpc_and_apart_from_others(
 
 
 async def test_a_subnet_s_ipv6_block_is_a_64_of_the_vpc_s(cloud: Cloud) -> None:
-    vpc = (await cloud("CreateVpc", CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True))["Vpc"]
+    vpc = (await cloud("CreateVpc", CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True))[
+        "Vpc"
+    ]
     block = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].replace("/56", "/64")
     vpc_id = vpc["VpcId"]
     await cloud.subnet(vpc_id, "10.0.1.0/24", Ipv6CidrBlock=block)

@@ -39,7 +39,7 @@ VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong with an UPDATE. `notification` is sent only if it comes to a session reset."""
+    """One thing wrong with an UPDATE; `notification` is sent only on a session reset."""
 
     verdict: Verdict
     notification: Notification

@@ -41,7 +41,7 @@ class DecodeContext:
 
 @dataclass(frozen=True, slots=True)
 class DecodedAttributes:
-    """`attributes` is None when the routes beside this list count as withdrawn; `faults` say why."""
+    """`attributes` is None when the routes of this list count as withdrawn: `faults` say why."""
 
     attributes: PathAttributes | None
     faults: tuple[Fault, ...] = ()
@@ -123,7 +123,7 @@ def decode_attributes(
 
 
 def faults_without_routes(data: bytes, context: DecodeContext) -> list[Fault]:
-    """What is wrong with a list that stands in an UPDATE without reachable routes (RFC 7606 §5.2)."""
+    """What is wrong with the list of an UPDATE without reachable routes (RFC 7606 §5.2)."""
     return read_attributes(data, four_octet=context.four_octet_asn, internal=context.internal)[1]
 
 

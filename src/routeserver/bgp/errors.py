@@ -122,7 +122,7 @@ class Notification:
 
 
 class ProtocolError(Exception):
-    """A peer broke the protocol in a way that ends the session: what to send it, and why in words."""
+    """A peer broke the protocol and the session must end: what to send it, and why in words."""
 
     def __init__(self, notification: Notification, reason: str) -> None:
         super().__init__(f"{notification}: {reason}")

@@ -24,7 +24,7 @@ FIRST_NOT_UNICAST: Final = {Family.IPV4: 0xE0 << 32, Family.IPV6: IPV6_BIT | 0xF
 
 
 class NlriError(ValueError):
-    """The run cannot be cut into prefixes; the caller knows which field or attribute it stood in."""
+    """The run cannot be cut into prefixes; the caller knows where it stood."""
 
 
 def decode_nlri(family: Family, data: bytes, start: int, end: int) -> list[Prefix]:

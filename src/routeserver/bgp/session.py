@@ -265,7 +265,7 @@ class Session:
         )
 
     def _accept(self, update: Update) -> None:
-        """Add an UPDATE to the batch; a batch ends where its order would no longer tell the truth."""
+        """Add an UPDATE to the batch, which ends where its order would no longer be true."""
         withdrawn, announced, end_of_rib, ignored = update
         if withdrawn:
             if self._announced:

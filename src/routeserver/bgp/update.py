@@ -129,15 +129,12 @@ def _decode_in_full(
         reachable = reachable or reach.family is None or bool(reach.prefixes)
 
     batches = _batches(nlri, reach, rest, context, table)
-    for decoded, _prefixes in batches:
-        faults.extend(fault for fault in decoded.faults if fault not in faults)
-    if not batches:
-        faults.extend(faults_without_routes(rest, context))
+    faults += _faults_of(batches) if batches else faults_without_routes(rest, context)
     # RFC 7606 §5.2: without a reachable route it may be the routes themselves that got lost.
     _raise_if_fatal(faults, Verdict.SESSION_RESET if reachable else Verdict.TREAT_AS_WITHDRAW)
 
-    doomed = any(fault.verdict is Verdict.TREAT_AS_WITHDRAW for fault in faults)
     announced: list[tuple[PathAttributes, list[Prefix]]] = []
+    doomed = any(fault.verdict is Verdict.TREAT_AS_WITHDRAW for fault in faults)
     for decoded, prefixes in batches:
         if doomed or decoded.attributes is None:
             withdrawn = withdrawn + prefixes
@@ -163,6 +160,11 @@ def _batches(
         decoded = _look_up((reach.next_hop, rest), rest, next_hop, context, table)
         batches.append((decoded, reach.prefixes))
     return batches
+
+
+def _faults_of(batches: list[tuple[DecodedAttributes, list[Prefix]]]) -> list[Fault]:
+    """Each fault once, though both batches may have found it in the list they share."""
+    return list(dict.fromkeys([fault for decoded, _ in batches for fault in decoded.faults]))
 
 
 def _end_of_rib(
@@ -273,7 +275,7 @@ def _next_hop(octets: bytes) -> NextHop:
 
 
 def _only_unicast(prefixes: list[Prefix], ignored: list[Ignored]) -> list[Prefix]:
-    """RFC 4271 §6.3: a prefix that makes no sense here is ignored, not a reason to lose the rest."""
+    """RFC 4271 §6.3: a prefix that makes no sense here is no reason to lose the others."""
     first = FIRST_NOT_UNICAST[family_of(prefixes[0])]
     if max(prefixes) < first:
         return prefixes
