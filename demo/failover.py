@@ -116,7 +116,7 @@ def _build(ending: ExitStack, folder: Path, *, is_bird: bool) -> Scene:
 
     cloud = Cloud(server.client())
     subnets = cloud.make_vpc(free_loopback_block())
-    blocks = " and ".join(f"{block4}" for block4, _ in subnets)
+    blocks = " and ".join(str(block4) for block4, _ in subnets)
     show.step("VPC", f"{cloud.vpc_id}, subnets {blocks}, route table {cloud.table_id}")
 
     appliances = []
@@ -257,7 +257,7 @@ def _take_down(scene: Scene) -> None:
     show.step("propagation", "disabled; the route table is empty but for local routes")
     cloud.delete_peers_and_endpoints(both)
     show.step("peers", "deleted, and then the endpoints")
-    answers.append((f"{call}()", cloud.disassociate(), "accepted"))
+    answers.append((f"{call}()", cloud.disassociate(), "Accepted: nothing is attached any more."))
     answers.append(
         (
             "get_route_server_associations()",

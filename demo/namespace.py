@@ -1,8 +1,8 @@
 """A network namespace of our own for BIRD, made without root.
 
 BIRD runs BFD single hop only with neighbours it finds on an interface, and none in 127.0.0.0/8
-counts as one. It does run BFD multihop (RFC 5883: port 4784) there, with the system's default TTL. A
-namespace in which that default is 255 makes those the packets that a route server endpoint takes.
+counts as one. It does run BFD multihop (RFC 5883: port 4784) there, with the system's default TTL.
+A namespace in which that default is 255 makes those the packets that an endpoint takes.
 """
 
 from __future__ import annotations

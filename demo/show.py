@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -10,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-console: Final = Console(highlight=False, soft_wrap=False)
-BAR: Final = 32
+console: Final = Console(highlight=False, width=None if sys.stdout.isatty() else 110)
+BAR: Final = 30
 
 
 def step(what: str, detail: str) -> None:
@@ -66,22 +67,26 @@ def route_table(routes: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -
 
 
 def timeline(beginning: str, moments: Sequence[tuple[str, float]]) -> None:
-    """`moments` are what happened and how many seconds behind the beginning."""
-    table = _table("what happened", "after", "")
-    last = max((after_s for _, after_s in moments), default=0.0) or 1.0
-    table.add_row(beginning, Text("0 ms"), Text("│", "red"))
+    """`moments`, in order, are what happened and how many seconds behind the beginning."""
+    table = _table("what happened", "", "after", "step")
+    table.columns[2].justify = table.columns[3].justify = "right"
+    last_s = moments[-1][1] or 1.0
+    table.add_row(beginning, Text("●", "red"), "0.0 ms", "")
+    before_s = 0.0
     for what, after_s in moments:
-        width = max(0, round(BAR * after_s / last))
-        table.add_row(what, Text(f"{after_s * 1000:,.0f} ms"), Text("━" * width + "●", "cyan"))
+        bar = Text("━" * round(BAR * before_s / last_s), "dim")
+        bar.append("━" * (round(BAR * after_s / last_s) - len(bar)) + "●", "cyan")
+        step_ms = (after_s - before_s) * 1000
+        table.add_row(what, bar, f"{after_s * 1000:,.1f} ms", Text(f"+{step_ms:,.1f}", "dim"))
+        before_s = after_s
     console.print(table)
 
 
 def answers(rows: Sequence[tuple[str, str, str]]) -> None:
     """Calls, the code or state each was answered with, and the message."""
-    table = _table("call", "answer", "message")
     for call, code, message in rows:
-        table.add_row(call, Text(code, "cyan"), Text(message, "dim"))
-    console.print(table)
+        console.print(Text.assemble(f"  {call} ", ("→ ", "dim"), (code, "bold cyan")))
+        console.print(Text(f"    {message}", "dim"))
 
 
 def _table(*headings: str) -> Table:

@@ -1,4 +1,4 @@
-"""The state machine of RFC 5880 §6.2, listed a second time: by what each arrow of its figure says."""
+"""The state machine of RFC 5880 §6.2, listed a second time: as each arrow of its figure says."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ HEARD = ControlPacket(
 
 
 def session_in(state: State, config: BfdConfig | None = None) -> BfdSession:
-    """A session brought to `state` at time 0 by the packets that lead there; nothing left to send."""
+    """A session brought to `state` at time 0 by the packets that lead there; nothing to send."""
     session = BfdSession(config or BfdConfig(), LOCAL, lambda: 0.0)
     session.start(0.0)
     match state:

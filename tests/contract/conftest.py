@@ -22,7 +22,9 @@ T = TypeVar("T")
 COMMAND = str(Path(sys.executable).with_name("routeserver"))
 
 
-def eventually(what: str, look: Callable[[], T], wanted: Callable[[T], bool], seconds: float = 15.0) -> T:
+def eventually(
+    what: str, look: Callable[[], T], wanted: Callable[[T], bool], seconds: float = 15.0
+) -> T:
     """Look until the answer is as wanted, as a client must; fails with the last answer."""
     deadline = time.monotonic() + seconds
     while True:

@@ -27,9 +27,7 @@ def network(ec2: Any) -> Network:
 
 
 def server_state(ec2: Any, server_id: str) -> str:
-    return str(
-        ec2.describe_route_servers(RouteServerIds=[server_id])["RouteServers"][0]["State"]
-    )
+    return str(ec2.describe_route_servers(RouteServerIds=[server_id])["RouteServers"][0]["State"])
 
 
 def make_server(ec2: Any, **params: Any) -> str:
@@ -274,7 +272,11 @@ def test_nothing_may_be_done_out_of_order(ec2: Any, network: Network) -> None:
 
     assert code_of(ec2.disassociate_route_server, DryRun=True, **rs, **vpc) == "DryRunOperation"
     answer = ec2.disassociate_route_server(**rs, **vpc)["RouteServerAssociation"]
-    assert answer == {"RouteServerId": server_id, "VpcId": network.vpc_id, "State": "disassociating"}
+    assert answer == {
+        "RouteServerId": server_id,
+        "VpcId": network.vpc_id,
+        "State": "disassociating",
+    }
     eventually(
         "no association",
         lambda: code_of_or_none(ec2.get_route_server_associations, **rs),

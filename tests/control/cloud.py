@@ -27,7 +27,7 @@ REGION = "us-east-1"
 
 
 class FakeWorld:
-    """An `Observed` that shows what a test puts into it."""
+    """An `Observed` that shows the propagated routes a test puts into it, and nothing else."""
 
     def __init__(self) -> None:
         self.entries: dict[str, dict[Prefix, Entry]] = {}
@@ -36,18 +36,20 @@ class FakeWorld:
         entry = Entry(interface_id, next_hop, "rs-0123456789abcdef0", "rsp-0123456789abcdef0")
         self.entries.setdefault(table_id, {})[parse_prefix(prefix)] = entry
 
-    def peer_status(self, peer_id: str) -> PeerStatus:
+    def peer_status(self, peer_id: str) -> PeerStatus:  # noqa: ARG002
         return PeerStatus()
 
     def propagated(self, route_table_id: str) -> Mapping[Prefix, Entry]:
         return self.entries.get(route_table_id, {})
 
     def routes(
-        self, route_server_id: str, after: tuple[Prefix, str] | None = None
+        self,
+        route_server_id: str,  # noqa: ARG002
+        after: tuple[Prefix, str] | None = None,  # noqa: ARG002
     ) -> Iterator[RouteView]:
         return iter(())
 
-    def are_routes_persisted(self, route_server_id: str) -> bool:
+    def are_routes_persisted(self, route_server_id: str) -> bool:  # noqa: ARG002
         return False
 
 

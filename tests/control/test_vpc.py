@@ -292,7 +292,7 @@ async def test_subnet_attributes(cloud: Cloud) -> None:
         "ModifySubnetAttribute", SubnetId=subnet_id, AssignIpv6AddressOnCreation={"Value": True}
     )
     assert refusal.code == "InvalidParameterValue"
-    same = {"EnableResourceNameDnsARecordOnLaunch": {"Value": False}}
+    same: dict[str, Any] = {"EnableResourceNameDnsARecordOnLaunch": {"Value": False}}
     assert await cloud("ModifySubnetAttribute", SubnetId=subnet_id, **same) == {}
     other = {"EnableResourceNameDnsARecordOnLaunch": {"Value": True}}
     refusal = await cloud.refused("ModifySubnetAttribute", SubnetId=subnet_id, **other)

@@ -215,11 +215,12 @@ async def test_attributes_are_changed_and_shown_one_by_one(cloud: Cloud, subnet_
     assert await shown("description") == {**this, "Description": {"Value": "router"}}
     assert await shown("groupSet") == {**this, "Groups": []}
     assert await shown("attachment") == this
-    for params, code in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"Groups": ["sg-0123456789abcdef0"]}, "InvalidSecurityGroupID.NotFound"),
         ({"AssociatePublicIpAddress": True}, "UnsupportedOperation"),
         ({}, "MissingParameter"),
-    ]:
+    ]
+    for params, code in cases:
         refusal = await cloud.refused("ModifyNetworkInterfaceAttribute", **this, **params)
         assert refusal.code == code
 
@@ -233,10 +234,11 @@ async def test_an_endpoint_s_interface_is_shown_but_not_the_client_s(
     assert shown["RequesterManaged"] is True
     assert shown["Status"] == "in-use"
     this = {"NetworkInterfaceId": row.id}
-    for action, params in [
+    cases: list[tuple[str, dict[str, Any]]] = [
         ("DeleteNetworkInterface", this),
         ("ModifyNetworkInterfaceAttribute", {**this, "SourceDestCheck": {"Value": False}}),
-    ]:
+    ]
+    for action, params in cases:
         refusal = await cloud.refused(action, **params)
         assert refusal.code == "OperationNotPermitted"
         assert "rse-0123456789abcdef0" in refusal.message

@@ -1,5 +1,4 @@
-"""Route tables: their routes from three sources, their associations, and what static routes may be.
-"""
+"""Route tables: routes from three sources, associations, and what static routes may be."""
 
 from __future__ import annotations
 

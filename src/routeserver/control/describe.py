@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from routeserver.control.call import Answer, Call, Params
 from routeserver.control.lookup import find_all
 from routeserver.domain.resources import Resource
-from routeserver.ec2.filters import matches
+from routeserver.ec2.filters import compile_filters
 from routeserver.ec2.paging import page as page_of
 
 R = TypeVar("R", bound=Resource)
@@ -46,9 +47,10 @@ async def describe(
     """
     rows = await find_all(call, type_, params.get(ids_member))
     tags = await call.tx.tags_of([row.id for row in rows])
-    filters: Sequence[Any] = params.get("Filters", ())
+    filters = params.get("Filters")
     if filters:
-        rows = [row for row in rows if matches(filters, _fields(row, columns), tags.get(row.id, {}))]
+        passes = compile_filters(filters, columns)
+        rows = [row for row in rows if passes(_fields(row, columns), tags.get(row.id, {}))]
     shown, token = page_of(
         rows,
         key=lambda row: (row.created_at, row.id),
@@ -59,4 +61,4 @@ async def describe(
 
 
 def _fields(row: R, columns: Mapping[str, Column[R]]) -> dict[str, Callable[[], Any]]:
-    return {name: lambda column=column: column(row) for name, column in columns.items()}
+    return {name: partial(column, row) for name, column in columns.items()}

@@ -11,7 +11,8 @@ from typing import Final
 
 import structlog
 
-from routeserver.bfdd.client import BfdChange, BfdDaemon
+from routeserver.bfdd.client import BfdDaemon
+from routeserver.bfdd.spec import BfdChange
 from routeserver.control.observed import Installation, PeerStatus, RouteView
 from routeserver.control.reconcile.tables import RouteTables
 from routeserver.dataplane import DataPlane
@@ -45,9 +46,7 @@ class World:
 
     def fib_changed(self, route_server_id: str, delta: Mapping[Prefix, Path | None]) -> None:
         gone = sum(path is None for path in delta.values())
-        log.info(
-            "fib_changed", route_server_id=route_server_id, changed=len(delta), withdrawn=gone
-        )
+        log.info("fib_changed", route_server_id=route_server_id, changed=len(delta), withdrawn=gone)
         self.tables.fib_changed(route_server_id, delta)
 
     def session_changed(self, peer_id: str, up: bool, reason: str) -> None:
@@ -60,7 +59,7 @@ class World:
             reason=change.reason,
             at=change.at,
         )
-        if not change.up:
+        if change.failure:
             self.speaker.bfd_down(change.session_id)
 
     # --- what an API call may look at ---------------------------------------------------------------------------------
@@ -90,8 +89,7 @@ class World:
             elif prefix in rib.refused:
                 reason = rib.refused[prefix]
                 installations = tuple(
-                    Installation(table_id, installed=False, reason=reason)
-                    for table_id in table_ids
+                    Installation(table_id, installed=False, reason=reason) for table_id in table_ids
                 )
             yield RouteView(
                 prefix=prefix,

@@ -7,6 +7,7 @@ memory and routes that come and go between two pages are neither repeated nor sk
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from routeserver.control.observed import RouteView
 from routeserver.control.views import route_server as views
 from routeserver.domain import rules
 from routeserver.domain.resources import RouteServer
-from routeserver.ec2.filters import matches
+from routeserver.ec2.filters import compile_filters
 from routeserver.ec2.paging import decode_token, encode_token
 from routeserver.net.prefix import Prefix, format_prefix
 
@@ -56,9 +57,7 @@ def _wanted(routes: Iterator[RouteView], filters: Any) -> Iterator[RouteView]:
     if not filters:
         yield from routes
         return
+    passes = compile_filters(filters, FILTERS)
     for view in routes:
-        fields = {
-            name: lambda column=column, view=view: column(view) for name, column in FILTERS.items()
-        }
-        if matches(filters, fields, {}):
+        if passes({name: partial(column, view) for name, column in FILTERS.items()}, {}):
             yield view

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from typing import Final
 
-from routeserver.bfdd.client import BfdSpec
+from routeserver.bfdd.spec import BfdSpec
 from routeserver.control.policy import Policy
 from routeserver.domain.resources import (
     AssociationState,
@@ -134,9 +134,7 @@ def speaker_specs(intent: Intent, resets: Mapping[str, int]) -> dict[str, RouteS
 
 def bfd_specs(intent: Intent) -> dict[str, BfdSpec]:
     """The BFD sessions to run, by peer id."""
-    addresses = {
-        end.id: end.eni_address for end in intent.endpoints if end.state in LIVE_ENDPOINT
-    }
+    addresses = {end.id: end.eni_address for end in intent.endpoints if end.state in LIVE_ENDPOINT}
     return {
         peer.id: BfdSpec(session_id=peer.id, local=local, remote=peer.peer_address)
         for peer in intent.peers
@@ -148,8 +146,7 @@ def bfd_specs(intent: Intent) -> dict[str, BfdSpec]:
 
 def _persists(server: RouteServer) -> bool:
     return (
-        server.persist_routes_state in PERSISTING
-        and server.persist_routes_duration_min is not None
+        server.persist_routes_state in PERSISTING and server.persist_routes_duration_min is not None
     )
 
 
@@ -193,7 +190,9 @@ def table_intents(intent: Intent, policy: Policy) -> dict[str, TableIntent]:
 
 def _occupied(vpc: Vpc, routes: Sequence[Route]) -> dict[Prefix, str]:
     taken = {
-        parse_prefix(cidr): "The local route of the VPC has the same destination and takes precedence."
+        parse_prefix(
+            cidr
+        ): "The local route of the VPC has the same destination and takes precedence."
         for cidr in (vpc.cidr, vpc.ipv6_cidr)
         if cidr is not None
     }

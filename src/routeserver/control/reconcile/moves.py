@@ -24,6 +24,9 @@ from routeserver.domain.resources import (
     PeerState,
     PropagationState,
     Resource,
+    RouteServer,
+    RouteServerEndpoint,
+    RouteServerPeer,
     RouteServerState,
 )
 
@@ -111,6 +114,11 @@ def _endpoints(intent: Intent, outcome: Outcome, now: float) -> Iterator[Move]:
 
 
 def _tombstones(intent: Intent, expired_before: float) -> Iterator[Move]:
-    for resource in (*intent.peers, *intent.endpoints, *intent.servers):
-        if resource.deleted_at is not None and resource.deleted_at <= expired_before:
-            yield Move(resource, None)
+    rows: tuple[RouteServer | RouteServerEndpoint | RouteServerPeer, ...] = (
+        *intent.peers,
+        *intent.endpoints,
+        *intent.servers,
+    )
+    for row in rows:
+        if row.deleted_at is not None and row.deleted_at <= expired_before:
+            yield Move(row, None)

@@ -69,9 +69,7 @@ def endpoint(end: RouteServerEndpoint, tags: Mapping[str, str] | None = None) ->
     )
 
 
-def peer(
-    row: RouteServerPeer, status: PeerStatus, tags: Mapping[str, str] | None = None
-) -> Answer:
+def peer(row: RouteServerPeer, status: PeerStatus, tags: Mapping[str, str] | None = None) -> Answer:
     bfd = {"Status": "up" if status.bfd_up else "down"} if row.liveness is Liveness.BFD else None
     return _present(
         RouteServerPeerId=row.id,
