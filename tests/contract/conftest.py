@@ -44,7 +44,8 @@ def code_of(call: Callable[..., object], **params: object) -> str:
 
 @dataclass
 class Server:
-    """One `routeserver serve` process; `start` after `stop` continues on the same data directory."""
+    """One `routeserver serve` process; `start` after `stop` continues on the same data
+    directory."""
 
     data_dir: Path
     bgp_port: int

@@ -1,4 +1,5 @@
-"""The server as a process: it ends cleanly, continues where it was, and shares its data directory with nobody."""
+"""The server as a process: it ends cleanly, continues where it was, and shares its data directory
+with nobody."""
 
 from __future__ import annotations
 

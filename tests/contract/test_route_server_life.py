@@ -1,4 +1,5 @@
-"""The seventeen operations with unmodified boto3: states, orders and errors, from creation to tear-down."""
+"""The seventeen operations with unmodified boto3: states, orders and errors, from creation to
+tear-down."""
 
 from __future__ import annotations
 

@@ -18,7 +18,8 @@ ENGINES = ["sqlite", "postgresql"] if POSTGRES_URL else ["sqlite"]
 
 @pytest.fixture(params=ENGINES)
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database. The PostgreSQL one is emptied first: name one for tests only."""
+    """The URL of an empty database. The PostgreSQL one is emptied first: name one for tests
+    only."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'state.db'}"
     assert POSTGRES_URL is not None

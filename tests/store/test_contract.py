@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from tests.store.samples import ELSEWHERE, HERE, SOMEONE_ELSE, filled, peer, route_server, vpc
 
 from routeserver.domain.resources import (
     InternetGateway,
@@ -20,7 +21,6 @@ from routeserver.domain.resources import (
 )
 from routeserver.store import DuplicateError, GoneError, Store
 from routeserver.store.schema import TABLES
-from tests.store.samples import ELSEWHERE, HERE, SOMEONE_ELSE, filled, peer, route_server, vpc
 
 
 @pytest.mark.parametrize("type_", TABLES, ids=lambda type_: type_.__name__)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from tests.store.samples import ELSEWHERE, HERE, SOMEONE_ELSE, filled, peer, vpc
 
 from routeserver.store import AccessKey, DuplicateError, Store, TagRow, TokenRow
 from routeserver.store.schema import TABLES
-from tests.store.samples import ELSEWHERE, HERE, SOMEONE_ELSE, filled, peer, vpc
 
 KEY = AccessKey("AKIA1", "secret", HERE.account_id, HERE.account_id, "arn:aws:iam::1:root")
 
@@ -78,10 +80,7 @@ async def test_an_id_tells_its_kind(store: Store) -> None:
     links = [filled(type_) for type_ in TABLES if not type_.kind]
     async with store.write(HERE) as tx:
         for number, resource in enumerate(taggable):
-            renamed = type(resource)(
-                **{name: getattr(resource, name) for name in resource.__dataclass_fields__}
-                | {"id": f"x-{number}"}
-            )
+            renamed = replace(resource, id=f"x-{number}")
             await tx.insert(renamed)
             assert await tx.find_kind(renamed.id) == resource.kind
         await tx.insert(*links)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.store.samples import HERE, vpc
 
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import Vpc
 from routeserver.store import DuplicateError, Store, StoreError
-from tests.store.samples import HERE, vpc
 
 
 async def test_an_exception_rolls_everything_back(store: Store) -> None:

@@ -1,7 +1,9 @@
-"""The way of an API call below the wire: find the operation, run it in one transaction, wake the reconcilers.
+"""The way of an API call below the wire: find the operation, run it in one transaction, wake the
+reconcilers.
 
-The caller is known and the parameters have their right form when a request arrives here. An operation's transaction
-commits whole or not at all; the wake-up behind it carries nothing, because a reconciler reads what is wanted for itself.
+The caller is known and the parameters have their right form when a request arrives here. An
+operation's transaction commits whole or not at all; the wake-up behind it carries nothing, because
+a reconciler reads what is wanted for itself.
 """
 
 from __future__ import annotations

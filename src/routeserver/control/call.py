@@ -1,4 +1,5 @@
-"""One API call on its way through an operation: who calls, when, and what the operation may touch."""
+"""One API call on its way through an operation: who calls, when, and what the operation may
+touch."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ from routeserver.store.transaction import Transaction
 class Call:
     """Everything outside the parameters that an operation works with.
 
-    `tx` is scoped to the caller's account and region and commits when the operation returns; `new_id("vpc")` makes a
-    fresh id; `now` is UTC seconds since the epoch; `random_bytes` is the only source of chance.
+    `tx` is scoped to the caller's account and region and commits when the operation returns;
+    `new_id("vpc")` makes a fresh id; `now` is UTC seconds since the epoch; `random_bytes` is the
+    only source of chance.
     """
 
     action: str

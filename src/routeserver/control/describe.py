@@ -1,4 +1,5 @@
-"""The part every Describe call shares: by ids or all, tags, filters, a page, in one order that never changes.
+"""The part every Describe call shares: by ids or all, tags, filters, a page, in one order that
+never changes.
 
 Rows are ordered by age and id, so a page boundary stays where it is when objects come and go.
 """
@@ -42,8 +43,8 @@ async def describe(
 ) -> Page[R]:
     """One page of the caller's resources of a type.
 
-    Raises Refusal for ids that are malformed or missing, and Fault for an unknown filter, a bad token, or MaxResults
-    together with ids.
+    Raises Refusal for ids that are malformed or missing, and Fault for an unknown filter, a bad
+    token, or MaxResults together with ids.
     """
     rows = await find_all(call, type_, params.get(ids_member))
     tags = await call.tx.tags_of([row.id for row in rows])

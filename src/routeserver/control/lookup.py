@@ -1,7 +1,8 @@
 """Find the resource that a parameter names, or say in EC2's words why there is none.
 
-One table holds, for each type, the id's prefix and EC2's error vocabulary; the codes come from the EC2 API reference's
-list of client errors and, for route servers, from what clients of the service expect.
+One table holds, for each type, the id's prefix and EC2's error vocabulary; the codes come from the
+EC2 API reference's list of client errors and, for route servers, from what clients of the service
+expect.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What the world looks like at this moment, as far as an answer shows it. Looking never changes anything."""
+"""What the world looks like at this moment, as far as an answer shows it. Looking never changes
+anything."""
 
 from __future__ import annotations
 

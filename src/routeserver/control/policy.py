@@ -1,6 +1,7 @@
 """What a profile allows: every quota and choice an operation looks at, as one frozen value.
 
-`aws` keeps Amazon's published quotas (VPC quotas page, "Route servers"); `open` lifts the caps. None means no cap.
+`aws` keeps Amazon's published quotas (VPC quotas page, "Route servers"); `open` lifts the caps.
+None means no cap.
 """
 
 from __future__ import annotations

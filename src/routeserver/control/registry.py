@@ -1,4 +1,5 @@
-"""Every operation the service answers, spelled out once: its name on the wire, its function, whether it writes."""
+"""Every operation the service answers, spelled out once: its name on the wire, its function,
+whether it writes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The world as control sees it: the speaker, the BFD process and the route tables, joined.
 
-Here the one path for change comes together: whatever ends a session or moves a best path arrives as "these prefixes
-changed" and leaves as route-table entries. It also answers what an API call may look at (`Observed`).
+Here the one path for change comes together: whatever ends a session or moves a best path arrives as
+"these prefixes changed" and leaves as route-table entries. It also answers what an API call may
+look at (`Observed`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ NOTHING: Final[Mapping[Prefix, Path]] = {}
 
 
 class World:
-    """Made before the speaker and the BFD process, which report to it; `attach` closes the circle."""
+    """Made before the speaker and the BFD process, which report to it; `attach` closes the
+    circle."""
 
     def __init__(self, data_plane: DataPlane) -> None:
         self.tables = RouteTables(data_plane, self._fib)
@@ -42,7 +44,7 @@ class World:
         rib = self.speaker.rib(route_server_id)
         return NOTHING if rib is None else rib.fib
 
-    # --- what the speaker and the BFD process report -------------------------------------------------------------------
+    # --- what the speaker and the BFD process report ----------------------------------------------
 
     def fib_changed(self, route_server_id: str, delta: Mapping[Prefix, Path | None]) -> None:
         gone = sum(path is None for path in delta.values())
@@ -62,7 +64,7 @@ class World:
         if change.failure:
             self.speaker.bfd_down(change.session_id)
 
-    # --- what an API call may look at ---------------------------------------------------------------------------------
+    # --- what an API call may look at -------------------------------------------------------------
 
     def peer_status(self, peer_id: str) -> PeerStatus:
         return PeerStatus(

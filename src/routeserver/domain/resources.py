@@ -1,8 +1,9 @@
 """What the service keeps: one frozen value per resource, as asked for and as far as it has come.
 
-These are the rows of intent. What the world looks like at this moment (a session's state, the RIB, the entries
-of a route table) is never stored here; it is observed where it lives. Every resource belongs to one account and one
-region. Addresses and CIDRs are text in their canonical form. Timestamps are UTC seconds since the epoch.
+These are the rows of intent. What the world looks like at this moment (a session's state, the RIB,
+the entries of a route table) is never stored here; it is observed where it lives. Every resource
+belongs to one account and one region. Addresses and CIDRs are text in their canonical form.
+Timestamps are UTC seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class Resource:
     created_at: float
 
 
-# --- the VPC around a route server ------------------------------------------------------------------------------------
+# --- the VPC around a route server ----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +155,8 @@ class RouteTableAssociation(Resource):
 
 @dataclass(frozen=True, slots=True)
 class Route(Resource):
-    """A static route, made by CreateRoute. Its id is ``<rtb id>|<destination>``; local routes follow from the VPC.
+    """A static route, made by CreateRoute. Its id is ``<rtb id>|<destination>``; local routes
+    follow from the VPC.
 
     Exactly one target is set.
     """
@@ -165,7 +167,7 @@ class Route(Resource):
     network_interface_id: str | None = None
 
 
-# --- the route server -------------------------------------------------------------------------------------------------
+# --- the route server -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

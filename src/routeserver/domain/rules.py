@@ -1,6 +1,7 @@
 """What may happen when, for route servers and what hangs on them.
 
-Each function raises Refusal or returns; none looks anything up. The codes and their cases follow what Amazon's service
+Each function raises Refusal or returns; none looks anything up. The codes and their cases follow
+what Amazon's service
 answers: a call at the wrong time is `IncorrectState`, never `DependencyViolation`.
 """
 
@@ -33,7 +34,7 @@ def incorrect_state(text: str) -> Refusal:
     return Refusal("IncorrectState", text)
 
 
-# --- parameters -------------------------------------------------------------------------------------------------------
+# --- parameters -----------------------------------------------------------------------------------
 
 
 def check_asn(name: str, asn: int) -> None:
@@ -78,7 +79,7 @@ def check_persistence(persist: str | None, duration_min: int | None, *, enabled:
         )
 
 
-# --- route server -----------------------------------------------------------------------------------------------------
+# --- route server ---------------------------------------------------------------------------------
 
 
 def require_available(server: RouteServer) -> None:
@@ -87,7 +88,8 @@ def require_available(server: RouteServer) -> None:
 
 
 def require_not_deleted(server: RouteServer) -> None:
-    """A deleted route server is still known by its id, and every call but a description refuses it."""
+    """A deleted route server is still known by its id, and every call but a description refuses
+    it."""
     if server.state is RouteServerState.DELETED:
         raise incorrect_state(f"Route Server {server.id} is in an invalid state: {server.state}.")
 
@@ -123,7 +125,7 @@ def may_modify_persistence(server: RouteServer) -> None:
         )
 
 
-# --- association ------------------------------------------------------------------------------------------------------
+# --- association ----------------------------------------------------------------------------------
 
 
 def not_associated(server_id: str) -> Refusal:
@@ -179,7 +181,7 @@ def require_associated(server: RouteServer, association: RouteServerAssociation 
     return association.vpc_id
 
 
-# --- endpoint and peer ------------------------------------------------------------------------------------------------
+# --- endpoint and peer ----------------------------------------------------------------------------
 
 
 def may_delete_endpoint(endpoint: RouteServerEndpoint, peers: Iterable[RouteServerPeer]) -> None:
@@ -225,7 +227,7 @@ def may_delete_peer(peer: RouteServerPeer) -> None:
         raise incorrect_state(f"Route Server Peer {peer.id} is in an invalid state: {peer.state}.")
 
 
-# --- propagation ------------------------------------------------------------------------------------------------------
+# --- propagation ----------------------------------------------------------------------------------
 
 
 def not_propagated(server_id: str, table_id: str | None = None) -> Refusal:

@@ -17,6 +17,7 @@ def new_id(type_prefix: str, random_bytes: RandomBytes) -> str:
 
 
 def is_well_formed(text: str, type_prefix: str) -> bool:
-    """Whether `text` has the form of an id of this type: 17 hex digits, or the 8 of EC2's older ids."""
+    """Whether `text` has the form of an id of this type: 17 hex digits, or the 8 of EC2's older
+    ids."""
     match = _FORM.fullmatch(text)
     return match is not None and match[1] == type_prefix

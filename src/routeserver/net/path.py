@@ -1,8 +1,10 @@
-"""Path attributes: one immutable object for each distinct set, shared by all the prefixes that carry it.
+"""Path attributes: one immutable object for each distinct set, shared by all the prefixes that
+carry it.
 
-An UPDATE's attributes are decoded once, interned by their bytes, and travel from the codec through RIB and FIB
-to the route tables as this one object beside a list of prefixes. `rank` folds the attribute part of the decision
-into an integer when the object is made, so that comparing two paths never looks at a list again.
+An UPDATE's attributes are decoded once, interned by their bytes, and travel from the codec through
+RIB and FIB to the route tables as this one object beside a list of prefixes. `rank` folds the
+attribute part of the decision into an integer when the object is made, so that comparing two paths
+never looks at a list again.
 """
 
 from __future__ import annotations
@@ -46,8 +48,8 @@ class RawAttribute:
 class PathAttributes:
     """The attributes of one or many routes of one family.
 
-    `next_hop` is the address to resolve to a network interface: NEXT_HOP for IPv4, the global address of
-    MP_REACH_NLRI for IPv6. `med` is None when absent, which ranks as 0.
+    `next_hop` is the address to resolve to a network interface: NEXT_HOP for IPv4, the global
+    address of MP_REACH_NLRI for IPv6. `med` is None when absent, which ranks as 0.
     """
 
     origin: Origin
@@ -70,12 +72,14 @@ def as_path_length(as_path: tuple[AsSegment, ...]) -> int:
 
 
 def rank_of(as_path: tuple[AsSegment, ...], origin: Origin, med: int | None) -> int:
-    """AS_PATH length, then ORIGIN, then MED (always compared, missing = 0) as one integer; lower is better."""
+    """AS_PATH length, then ORIGIN, then MED (always compared, missing = 0) as one integer; lower is
+    better."""
     return as_path_length(as_path) << 34 | origin << 32 | (med or 0)
 
 
 def as_path_strings(as_path: tuple[AsSegment, ...]) -> list[str]:
-    """One string per AS number in order, an AS_SET as ``{1,2}``: the form of the EC2 answer's ``asPathSet``."""
+    """One string per AS number in order, an AS_SET as ``{1,2}``: the form of the EC2 answer's
+    ``asPathSet``."""
     out: list[str] = []
     for segment in as_path:
         if segment.kind is SegmentKind.AS_SEQUENCE:

@@ -1,10 +1,11 @@
 """Prefixes as integers: the value that every layer shares and the hot path keeps millions of.
 
-A prefix is ``address << 8 | length``; an IPv6 prefix has bit 136 set as well, so that both families live in one
-dict, sort by address and never collide. An IPv4 prefix costs 32 bytes as a Python int (a tuple costs 120 and
-an ``ipaddress`` network 200), and hashing it is one machine operation.
+A prefix is ``address << 8 | length``; an IPv6 prefix has bit 136 set as well, so that both families
+live in one dict, sort by address and never collide. An IPv4 prefix costs 32 bytes as a Python int
+(a tuple costs 120 and an ``ipaddress`` network 200), and hashing it is one machine operation.
 
-Host bits beyond the length are always zero: RFC 4271 §4.3 calls them irrelevant, so the constructors clear them.
+Host bits beyond the length are always zero: RFC 4271 §4.3 calls them irrelevant, so the
+constructors clear them.
 """
 
 from __future__ import annotations

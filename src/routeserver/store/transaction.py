@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import builtins
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
@@ -84,16 +85,27 @@ class Transaction:
                 case None:
                     shape.append((name, NULL))
                 case list() | tuple() | set() | frozenset():
-                    if not value:
+                    values = builtins.list(dict.fromkeys(value))
+                    if not values:
                         return []
+                    if len(values) > MAX_AMONG:
+                        return await self._list_in_parts(type_, name, values, equals)
                     shape.append((name, AMONG))
-                    bound[f"w_{name}"] = [codec.column_value(name, each) for each in value]
+                    bound[f"w_{name}"] = [codec.column_value(name, each) for each in values]
                 case _:
                     shape.append((name, EQUAL))
                     bound[f"w_{name}"] = codec.column_value(name, value)
         statement = statements.select_many(codec.table, self.scope is not None, tuple(shape))
         rows = await self._lease.run(lambda connection: connection.execute(statement, bound).all())
         return [codec.from_row(row) for row in rows]
+
+    async def _list_in_parts(
+        self, type_: type[R], name: str, values: builtins.list[Any], equals: Mapping[str, Any]
+    ) -> builtins.list[R]:
+        found: builtins.list[R] = []
+        for part in _parts(values):
+            found += await self.list(type_, **{**equals, name: part})
+        return sorted(found, key=lambda resource: (resource.created_at, resource.id))
 
     async def insert(self, *resources: Resource) -> None:
         """Raises DuplicateError when an id is taken; then leave the block, nothing can be kept."""
@@ -191,11 +203,8 @@ class Transaction:
         unique = builtins.list(tags)
 
         def work(connection: Connection) -> None:
-            for start in range(0, len(unique), MAX_AMONG):
-                bound = {
-                    "w_resource_id": unique[start : start + MAX_AMONG],
-                    **self._bound_scope,
-                }
+            for part in _parts(unique):
+                bound = {"w_resource_id": part, **self._bound_scope}
                 for resource_id, key, value in connection.execute(statement, bound):
                     tags[resource_id][key] = value
 
@@ -234,9 +243,9 @@ class Transaction:
         statement = statements.delete_tag(self.scope is not None)
 
         def work(connection: Connection) -> None:
-            for key, value in keys.items():
+            for part, (key, value) in product(_parts(ids), keys.items()):
                 bound = {
-                    "w_resource_id": builtins.list(ids),
+                    "w_resource_id": part,
                     "w_key": key,
                     "any_value": value is None,
                     "w_value": value or "",
@@ -318,3 +327,9 @@ class Transaction:
         if self.scope is None:
             raise ValueError("tags and client tokens need a transaction with a scope")
         return self.scope
+
+
+def _parts(values: Sequence[T]) -> Iterator[list[T]]:
+    """As many at a time as one statement takes."""
+    for start in range(0, len(values), MAX_AMONG):
+        yield list(values[start : start + MAX_AMONG])

@@ -1,4 +1,5 @@
-"""AssociateRouteServer, DisassociateRouteServer and GetRouteServerAssociations (EC2 API 2016-11-15)."""
+"""AssociateRouteServer, DisassociateRouteServer and GetRouteServerAssociations (EC2 API
+2016-11-15)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Create, Describe and DeleteRouteServerEndpoint (EC2 API 2016-11-15).
 
-Creating only writes down what is wanted: the reconciler finds the address, makes the network interface and opens the
-listener, and the endpoint is `available` when all three stand.
+Creating only writes down what is wanted: the reconciler finds the address, makes the network
+interface and opens the listener, and the endpoint is `available` when all three stand.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Create, Describe and DeleteRouteServerPeer (EC2 API 2016-11-15).
 
-A peer is `available` as soon as the speaker would accept it; whether its BGP and BFD sessions are up is observed, not
-stored.
+A peer is `available` as soon as the speaker would accept it; whether its BGP and BFD sessions are
+up is observed, not stored.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from routeserver.control import idempotency, tagging
-from routeserver.control.views import route_server as views
 from routeserver.control.call import Answer, Call, Params
 from routeserver.control.describe import Column, describe
 from routeserver.control.lookup import find
+from routeserver.control.views import route_server as views
 from routeserver.domain import rules
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import (

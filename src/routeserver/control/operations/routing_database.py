@@ -1,7 +1,9 @@
-"""GetRouteServerRoutingDatabase (EC2 API 2016-11-15): the RIB, what of it is best, and where that is installed.
+"""GetRouteServerRoutingDatabase (EC2 API 2016-11-15): the RIB, what of it is best, and where that
+is installed.
 
-A page is read straight from the live RIB behind the last route of the page before, so a million routes page in bounded
-memory and routes that come and go between two pages are neither repeated nor skipped.
+A page is read straight from the live RIB behind the last route of the page before, so a million
+routes page in bounded memory and routes that come and go between two pages are neither repeated nor
+skipped.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""How far each resource has come: its state now and what the world answered, to its next state. Pure.
+"""How far each resource has come: its state now and what the world answered, to its next state.
+Pure.
 
-`None` means that nothing moves. Every pair these functions return is in the life-cycle tables of `domain.lifecycle`.
+`None` means that nothing moves. Every pair these functions return is in the life-cycle tables of
+`domain.lifecycle`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ def next_server_state(state: RouteServerState) -> RouteServerState | None:
 
 
 def settled_persist_state(server: RouteServer) -> PersistState:
-    """Where a change of persistence ends: with a duration routes are persisted, without one they are not."""
+    """Where a change of persistence ends: with a duration routes are persisted, without one they
+    are not."""
     match server.persist_routes_state:
         case PersistState.ENABLED | PersistState.ENABLING | PersistState.MODIFYING:
             return PersistState.ENABLED
@@ -63,7 +66,8 @@ def next_endpoint_state(state: EndpointState, *, bound: bool) -> EndpointState |
 
 
 def next_peer_state(state: PeerState, *, runs: bool) -> PeerState | None:
-    """`runs`: the speaker would accept the peer, and its BFD session (if it wants one) is being tried."""
+    """`runs`: the speaker would accept the peer, and its BFD session (if it wants one) is being
+    tried."""
     match state:
         case PeerState.PENDING:
             return PeerState.AVAILABLE if runs else PeerState.FAILING

@@ -1,7 +1,8 @@
 """Everything that is wanted, read in one transaction across all accounts, and what follows from it.
 
-`Intent` is the reconcilers' only input. The functions behind it are pure: rows in, specifications for the speaker, the BFD
-process and the route tables out. What is being deleted is simply not wanted any more.
+`Intent` is the reconcilers' only input. The functions behind it are pure: rows in, specifications
+for the speaker, the BFD process and the route tables out. What is being deleted is simply not
+wanted any more.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ async def read_intent(tx: Transaction) -> Intent:
     )
 
 
-# --- what the speaker and the BFD process shall run --------------------------------------------------------------------
+# --- what the speaker and the BFD process shall run -----------------------------------------------
 
 
 def speaker_specs(intent: Intent, resets: Mapping[str, int]) -> dict[str, RouteServerSpec]:
@@ -154,7 +155,7 @@ def _is_loopback(vpc: Vpc | None) -> bool:
     return vpc is not None and IPv4Network(vpc.cidr).subnet_of(LOOPBACK)
 
 
-# --- what the route tables shall hold ----------------------------------------------------------------------------------
+# --- what the route tables shall hold -------------------------------------------------------------
 
 
 def table_intents(intent: Intent, policy: Policy) -> dict[str, TableIntent]:

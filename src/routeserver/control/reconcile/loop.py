@@ -1,6 +1,8 @@
-"""When to reconcile: at once after a wake-up, again while states move, and now and then without being asked.
+"""When to reconcile: at once after a wake-up, again while states move, and now and then without
+being asked.
 
-A failing activation is logged and tried again, later each time; nothing that goes wrong in one ends the loop.
+A failing activation is logged and tried again, later each time; nothing that goes wrong in one ends
+the loop.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ class ReconcileLoop:
     async def start(self) -> None:
         """Start, and return when the world has been brought in line once, or could not be.
 
-        A server therefore answers its first request with every endpoint bound that was bound before.
+        A server therefore answers its first request with every endpoint bound that was bound
+        before.
         """
         self._hint.set()
         self._task = asyncio.get_running_loop().create_task(self._run(), name="reconcile")

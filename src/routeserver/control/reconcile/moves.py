@@ -1,7 +1,8 @@
 """The state moves that follow from what is wanted and what the world answered. Pure.
 
-A move says which row goes to which state, with what it learns on the way; a move to nowhere removes the row. The
-reconciler carries the list out in one transaction by compare-and-set, so a client that was quicker wins.
+A move says which row goes to which state, with what it learns on the way; a move to nowhere removes
+the row. The reconciler carries the list out in one transaction by compare-and-set, so a client that
+was quicker wins.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from routeserver.control.reconcile.advance import (
     next_server_state,
     settled_persist_state,
 )
-from routeserver.control.reconcile.intent import Intent
+from routeserver.control.reconcile.intent import LIVE_ENDPOINT, Intent
 from routeserver.domain.resources import (
     AssociationState,
     EndpointState,
@@ -33,7 +34,8 @@ from routeserver.domain.resources import (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the world answered: why an endpoint does not listen, why a peer does not run. Absent means all is well."""
+    """What the world answered: why an endpoint does not listen, why a peer does not run. Absent
+    means all is well."""
 
     endpoint_faults: Mapping[str, str]
     peer_faults: Mapping[str, str]
@@ -48,7 +50,8 @@ class Move:
 
 
 def moves(intent: Intent, outcome: Outcome, *, now: float, expired_before: float) -> list[Move]:
-    """Every move that is due; `expired_before` is the age from which a deleted object is forgotten."""
+    """Every move that is due; `expired_before` is the age from which a deleted object is
+    forgotten."""
     return list(
         chain(
             _networks(intent),
@@ -104,6 +107,8 @@ def _endpoints(intent: Intent, outcome: Outcome, now: float) -> Iterator[Move]:
     interfaces = {interface.id: interface for interface in intent.interfaces}
     for endpoint in intent.endpoints:
         fault = outcome.endpoint_faults.get(endpoint.id)
+        if fault is None and endpoint.eni_id is None and endpoint.state in LIVE_ENDPOINT:
+            continue  # made since addresses were given out; the next activation sees to it
         state = next_endpoint_state(endpoint.state, bound=fault is None)
         if state is EndpointState.DELETED:
             if endpoint.eni_id in interfaces:

@@ -1,7 +1,9 @@
-"""The reconciler: one activation brings the world in line with the store, then moves every state that may move.
+"""The reconciler: one activation brings the world in line with the store, then moves every state
+that may move.
 
-Activations never overlap. Each reads everything that is wanted, so missing a hint costs time and never correctness; the
-store's compare-and-set decides when a client and the reconciler move the same row.
+Activations never overlap. Each reads everything that is wanted, so missing a hint costs time and
+never correctness; the store's compare-and-set decides when a client and the reconciler move the
+same row.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ class Reconciler:
             return await wanted.read_intent(tx)
 
     async def _give_interfaces(self, endpoints: Sequence[RouteServerEndpoint]) -> dict[str, str]:
-        """Make the network interface of each endpoint that has none; why it could not, by endpoint id."""
+        """Make the network interface of each endpoint that has none; why it could not, by endpoint
+        id."""
         faults: dict[str, str] = {}
         for endpoint in endpoints:
             try:

@@ -1,9 +1,10 @@
 """The route tables: best paths in, entries out, for as many prefixes as changed and no more.
 
-Two things change what a table shall hold. A FIB changes: then just those prefixes are looked at again (`fib_changed`,
-which only queues). What is wanted changes (a propagation, a static route, an interface): then the tables concerned are
-looked at whole (`converge`). Both end in the same step, `domain.routing.desired` and `domain.plan.diff`, taken in slices
-so that the event loop is never held.
+Two things change what a table shall hold. A FIB changes: then just those prefixes are looked at
+again (`fib_changed`, which only queues). What is wanted changes (a propagation, a static route, an
+interface): then the tables concerned are looked at whole (`converge`). Both end in the same step,
+`domain.routing.desired` and `domain.plan.diff`, taken in slices so that the event loop is never
+held.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class RouteTables:
         self._changing = asyncio.Lock()
         self._flush: asyncio.Task[None] | None = None
 
-    # --- what is wanted changed ---------------------------------------------------------------------------------------
+    # --- what is wanted changed -------------------------------------------------------------------
 
     async def converge(
         self, intents: Mapping[str, TableIntent], owners: Mapping[str, Owners]
@@ -82,7 +83,7 @@ class RouteTables:
         for key in [key for key in rejected if key[0] not in intent.route_server_ids]:
             del rejected[key]
 
-    # --- a FIB changed ------------------------------------------------------------------------------------------------
+    # --- a FIB changed ----------------------------------------------------------------------------
 
     def fib_changed(self, route_server_id: str, prefixes: Iterable[Prefix]) -> None:
         """Queue prefixes whose best path changed; the work happens in a task of its own."""
@@ -113,7 +114,7 @@ class RouteTables:
         if self._flush is not None:
             await asyncio.shield(self._flush)
 
-    # --- the step both share ------------------------------------------------------------------------------------------
+    # --- the step both share ----------------------------------------------------------------------
 
     async def _update(self, intent: TableIntent, prefixes: Sequence[Prefix]) -> None:
         table_id = intent.route_table_id
@@ -141,14 +142,15 @@ class RouteTables:
             log.info("route_table_changed", route_table_id=table_id, **totals)
 
     def _with_waiting(self, intent: TableIntent, prefixes: Sequence[Prefix]) -> list[Prefix]:
-        """The prefixes, and behind them those that a full table had refused: one may have room now."""
+        """The prefixes, and behind them those that a full table had refused: one may have room
+        now."""
         if intent.max_propagated is None:
             return list(prefixes)
         known = set(prefixes)
         waiting = {prefix for _, prefix in self._rejected[intent.route_table_id]} - known
         return [*prefixes, *sorted(waiting)]
 
-    # --- looking ------------------------------------------------------------------------------------------------------
+    # --- looking ----------------------------------------------------------------------------------
 
     def read(self, route_table_id: str) -> Mapping[Prefix, Entry]:
         return self._data_plane.read(route_table_id)
@@ -163,7 +165,8 @@ class RouteTables:
     def installations(
         self, route_server_id: str, prefix: Prefix, table_ids: Iterable[str]
     ) -> tuple[Installation, ...]:
-        """Where the route server's best path for a prefix is installed, and where and why it is not."""
+        """Where the route server's best path for a prefix is installed, and where and why it is
+        not."""
         found: list[Installation] = []
         for table_id in table_ids:
             entry = self._data_plane.read(table_id).get(prefix)

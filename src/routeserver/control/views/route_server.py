@@ -1,7 +1,8 @@
 """Route-server resources as the EC2 answer shows them.
 
-What is not known yet is left out rather than shown empty, as Amazon's answers do: an endpoint has no interface until it is
-available, and there is no persistence duration while routes are not persisted.
+What is not known yet is left out rather than shown empty, as Amazon's answers do: an endpoint has
+no interface until it is available, and there is no persistence duration while routes are not
+persisted.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def peer(row: RouteServerPeer, status: PeerStatus, tags: Mapping[str, str] | Non
 
 
 def route(view: RouteView) -> Answer:
-    """One route of the routing database; the model's Med is signed, so a larger MED is shown as its maximum."""
+    """One route of the routing database; the model's Med is signed, so a larger MED is shown as its
+    maximum."""
     attributes = view.attributes
     return _present(
         RouteServerEndpointId=view.endpoint_id,
