@@ -18,7 +18,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from tests.contract.conftest import COMMAND, Server, code_of, eventually
+from tests.running import COMMAND, Server, code_of, eventually
 
 
 @pytest.fixture

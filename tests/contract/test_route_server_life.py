@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import code_of, eventually
+from tests.running import code_of, eventually
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What was acknowledged survives: SIGKILL in the middle of writing, several processes on one file."""
+"""What was acknowledged survives SIGKILL, and several processes on one file."""
 
 from __future__ import annotations
 

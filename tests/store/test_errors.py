@@ -123,9 +123,13 @@ async def test_a_lock_that_is_not_given_back_ends_the_wait(tmp_path: Path) -> No
 
 async def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     store = await Store.open(f"sqlite:///{tmp_path / 'state.db'}")
-    modes = {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.glob("state.db*")}
+    modes = modes_in(tmp_path)
     await store.close()
     assert modes == {0o600}
+
+
+def modes_in(directory: Path) -> set[int]:
+    return {stat.S_IMODE(each.stat().st_mode) for each in directory.iterdir()}
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
@@ -153,7 +157,7 @@ async def test_a_password_in_the_url_is_not_shown() -> None:
 
 def sqlite_error(code: int) -> OperationalError:
     cause = sqlite3.OperationalError("some\nthing")
-    cause.sqlite_errorcode = code  # type: ignore[misc]
+    cause.sqlite_errorcode = code
     return OperationalError("SELECT 1", {}, cause)
 
 

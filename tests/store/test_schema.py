@@ -73,7 +73,7 @@ async def test_a_database_of_a_newer_version_is_refused(url: str) -> None:
     store = await Store.open(url, synchronous="OFF")
     await set_version("9999")
     try:
-        with pytest.raises(StoreError, match="newer version.*upgrade routeserver"):
+        with pytest.raises(StoreError, match=r"newer version.*upgrade routeserver"):
             await Store.open(url)
     finally:
         await set_version(head())

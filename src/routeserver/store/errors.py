@@ -50,6 +50,7 @@ _OS_REMEDIES: Final[dict[int, str]] = {
     errno.ENOTDIR: "a part of the path is not a directory; name another data directory",
     errno.EISDIR: "it is a directory where a file is expected; move it away",
     errno.EIO: "the disk reports an input/output error; check the disk",
+    errno.ECONNREFUSED: "nothing answers there; check that the server is up",
     errno.EMFILE: "too many files are open; raise the limit (ulimit -n)",
 }
 
@@ -92,7 +93,7 @@ def _translate_cause(error: BaseException, what: str, *, duplicate: bool) -> Sto
     if duplicate:
         return DuplicateError(f"{what}: {_one_line(error)}")
     if isinstance(error, OSError):
-        remedy = _OS_REMEDIES.get(error.errno or 0, _one_line(error))
+        remedy = _OS_REMEDIES.get(error.errno or 0, error.strerror or _one_line(error))
         return StoreError(f"{what}: {remedy}")
     return StoreError(f"{what}: {_one_line(error)}")
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Delete,
     Insert,
@@ -154,11 +155,11 @@ def upsert_tag(dialect: str) -> Executable:
 
 @cache
 def delete_tag(scoped: bool) -> Delete:
-    """One key of some resources; a bound NULL as ``w_value`` means whatever the value is."""
+    """One key of some resources, with value ``w_value`` or, when ``any_value``, with any."""
     return delete(TAG).where(
         TAG.c.resource_id.in_(bindparam("w_resource_id", expanding=True)),
         TAG.c.key == bindparam("w_key"),
-        or_(bindparam("any_value"), TAG.c.value == bindparam("w_value")),
+        or_(bindparam("any_value", type_=Boolean), TAG.c.value == bindparam("w_value")),
         *_within(TAG, scoped),
     )
 
