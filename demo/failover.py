@@ -66,6 +66,10 @@ def _wants_bird() -> bool:
         show.note(f"BIRD needs a network namespace and there is none ({reason}); using our own")
         return False
     namespace.prepare()
+    show.note(
+        "BIRD takes no direct neighbour in 127.0.0.0/8, so its BFD is the multihop form, "
+        f"on port {namespace.BFD_MULTIHOP_PORT} in a network namespace"
+    )
     return True
 
 
@@ -195,8 +199,9 @@ def _cut_power(scene: Scene) -> None:
         ("route table changed, B is the target", installed.at - killed_at),
     ]
     show.timeline("SIGKILL of A", sorted(moments, key=lambda moment: moment[1]))
-    show.title("Now")
+    show.title("Routing database: B alone is left")
     show.routing_database(routes, scene.names)
+    show.title("Route table")
     show.route_table(table, scene.names)
 
 

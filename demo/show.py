@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cloud import destination
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -86,7 +87,7 @@ def answers(rows: Sequence[tuple[str, str, str]]) -> None:
     """Calls, the code or state each was answered with, and the message."""
     for call, code, message in rows:
         console.print(Text.assemble(f"  {call} ", ("→ ", "dim"), (code, "bold cyan")))
-        console.print(Text(f"    {message}", "dim"))
+        console.print(Padding(Text(message, "dim"), (0, 0, 0, 4)))
 
 
 def _table(*headings: str) -> Table:

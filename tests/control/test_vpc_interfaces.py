@@ -101,6 +101,8 @@ async def test_an_interface_gets_the_addresses_asked_for(cloud: Cloud, subnet_id
         ({"Ipv6Addresses": [{"Ipv6Address": "2001:db8::9"}]}, "InvalidParameterValue"),
         ({"SecondaryPrivateIpAddressCount": 251}, "InsufficientFreeAddressesInSubnet"),
         ({"SecondaryPrivateIpAddressCount": -1}, "InvalidParameterValue"),
+        ({"SecondaryPrivateIpAddressCount": 2**31 - 1}, "PrivateIpAddressLimitExceeded"),
+        ({"Ipv6AddressCount": 2**31 - 1}, "PrivateIpAddressLimitExceeded"),
         ({"Groups": ["sg-0123456789abcdef0"]}, "InvalidSecurityGroupID.NotFound"),
         ({"InterfaceType": "efa"}, "UnsupportedOperation"),
         ({"Description": "x" * 256}, "InvalidParameterValue"),
@@ -167,6 +169,7 @@ async def test_ipv6_addresses_are_named_or_counted(
     for address, code in [
         (f"{network}6", "InvalidIPAddress.InUse"),
         (f"{network}1", "InvalidParameterValue"),
+        (f"{network}9%eth0", "InvalidParameterValue"),
         ("2001:db8::9", "InvalidParameterValue"),
     ]:
         refusal = await cloud.refused(

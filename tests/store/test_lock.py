@@ -55,14 +55,16 @@ def test_another_process_is_refused_until_the_holder_is_killed(tmp_path: Path) -
 
 def test_a_child_does_not_keep_the_lock_of_its_parent(tmp_path: Path) -> None:
     lock = DataDirLock(tmp_path)
-    command = [sys.executable, "-c", "import sys; sys.stdin.read()"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, close_fds=False) as child:
+    command = [sys.executable, "-c", "print('runs', flush=True); input()"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, close_fds=False) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"runs\n"
         lock.close()
         with DataDirLock(tmp_path):
             pass
         assert child.poll() is None
-        assert child.stdin is not None
-        child.stdin.close()
+        child.communicate(b"\n")
 
 
 def test_a_missing_directory_is_one_line_with_a_remedy(tmp_path: Path) -> None:

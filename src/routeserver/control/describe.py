@@ -43,8 +43,8 @@ async def describe(
 ) -> Page[R]:
     """One page of the caller's resources of a type.
 
-    Raises Refusal for ids that are malformed or missing, and Fault for an unknown filter, a bad
-    token, or MaxResults together with ids.
+    Raises Refusal for ids that are malformed or missing, and Fault for an unknown filter or a bad
+    token.
     """
     rows = await find_all(call, type_, params.get(ids_member))
     tags = await call.tx.tags_of([row.id for row in rows])

@@ -18,6 +18,9 @@ from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import NetworkInterface, Subnet
 from routeserver.store import Transaction
 
+MAX_ADDRESSES: Final = 256
+"""Of each family on one interface: more than Amazon's instances have; it bounds one request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -48,8 +51,10 @@ async def allocate_interface(
     and region.
 
     Raises Refusal InvalidParameterValue (an address outside the subnet, kept, or named twice),
-    InvalidIPAddress.InUse, InsufficientFreeAddressesInSubnet.
+    InvalidIPAddress.InUse, InsufficientFreeAddressesInSubnet, PrivateIpAddressLimitExceeded.
     """
+    _check_number(1 + len(wanted.secondary) + wanted.secondary_count)
+    _check_number(len(wanted.ipv6) + wanted.ipv6_count)
     neighbours = await tx.list(NetworkInterface, subnet_id=subnet.id)
     interface = NetworkInterface(
         id=new_id("eni"),
@@ -68,6 +73,14 @@ async def allocate_interface(
     )
     await tx.insert(interface)
     return interface
+
+
+def _check_number(count: int) -> None:
+    if count > MAX_ADDRESSES:
+        raise Refusal(
+            "PrivateIpAddressLimitExceeded",
+            f"Number of private addresses will exceed limit: {count} of {MAX_ADDRESSES}.",
+        )
 
 
 def _ipv4_addresses(

@@ -33,17 +33,22 @@ R = TypeVar("R", bound=Resource)
 class Naming:
     id_prefix: str
     code: str
-    """The stem of ``.NotFound`` and ``.Malformed``."""
+    """The stem of ``.NotFound``, and of ``.Malformed`` unless that has one of its own."""
     noun: str
+    malformed_code: str | None = None
 
 
 NAMING: Final[dict[type[Resource], Naming]] = {
     Vpc: Naming("vpc", "InvalidVpcID", "vpc ID"),
     Subnet: Naming("subnet", "InvalidSubnetID", "subnet ID"),
-    RouteTable: Naming("rtb", "InvalidRouteTableID", "routeTable ID"),
+    RouteTable: Naming("rtb", "InvalidRouteTableID", "routeTable ID", "InvalidRouteTableId"),
     RouteTableAssociation: Naming("rtbassoc", "InvalidAssociationID", "association ID"),
-    InternetGateway: Naming("igw", "InvalidInternetGatewayID", "internetGateway ID"),
-    NetworkInterface: Naming("eni", "InvalidNetworkInterfaceID", "networkInterface ID"),
+    InternetGateway: Naming(
+        "igw", "InvalidInternetGatewayID", "internetGateway ID", "InvalidInternetGatewayId"
+    ),
+    NetworkInterface: Naming(
+        "eni", "InvalidNetworkInterfaceID", "networkInterface ID", "InvalidNetworkInterfaceId"
+    ),
     RouteServer: Naming("rs", "InvalidRouteServerId", "routeServer ID"),
     RouteServerEndpoint: Naming("rse", "InvalidRouteServerEndpointId", "routeServerEndpoint ID"),
     RouteServerPeer: Naming("rsp", "InvalidRouteServerPeerId", "routeServerPeer ID"),
@@ -53,7 +58,7 @@ NAMING: Final[dict[type[Resource], Naming]] = {
 def malformed(type_: type[Resource], text: str) -> Refusal:
     naming = NAMING[type_]
     return Refusal(
-        f"{naming.code}.Malformed",
+        f"{naming.malformed_code or naming.code}.Malformed",
         f"Invalid id: '{text}' (expecting '{naming.id_prefix}-...')",
     )
 

@@ -139,6 +139,8 @@ def check_ipv6_address(name: str, text: str, subnet: Subnet) -> IPv6Address:
         address = IPv6Address(text)
     except AddressValueError:
         raise invalid_value(name, text, "This is not a valid IPv6 address.") from None
+    if address.scope_id is not None:
+        raise invalid_value(name, text, "An address in a subnet has no scope.")
     if subnet.ipv6_cidr is None:
         raise no_ipv6(subnet)
     _check_inside(text, address, IPv6Network(subnet.ipv6_cidr))

@@ -1,0 +1,31 @@
+# One line a target; what there is to say about each is behind its name.
+.DEFAULT_GOAL := help
+.PHONY: help demo test unit lint types fmt lock clean
+bin := .venv/bin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## see a failover, from nothing, in under a minute (APPLIANCE=bird: with BIRD)
+	@scripts/setup && exec $(bin)/python demo/failover.py
+
+test: ## everything, with the real daemons (as root on Debian it installs them)
+	@scripts/setup && scripts/daemons && exec $(bin)/pytest
+
+unit: ## what needs no daemon and takes seconds
+	@scripts/setup && exec $(bin)/pytest --ignore=tests/interop
+
+lint: ## ruff: rules and format
+	@scripts/setup && $(bin)/ruff check . && exec $(bin)/ruff format --check .
+
+types: ## mypy, strict
+	@scripts/setup && exec $(bin)/mypy
+
+fmt: ## put the code in its format
+	@scripts/setup && $(bin)/ruff check --fix-only --quiet . ; exec $(bin)/ruff format .
+
+lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
+	@scripts/lock
+
+clean: ## remove everything that was made here
+	@rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis && find . -name __pycache__ -type d -prune -exec rm -rf {} +
