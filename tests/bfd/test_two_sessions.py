@@ -32,7 +32,7 @@ class Wire:
     def __init__(self, one: BfdConfig, two: BfdConfig, seed: int = 1) -> None:
         self.random = random.Random(seed)
         self.delay_s: Callable[[], float] = lambda: 0.001
-        self.lost: Callable[[End], bool] = lambda sender: False
+        self.lost: Callable[[End], bool] = lambda _: False
         self.now = 100.0
         self.ends = [
             End(BfdSession(config, number, self.random.random))
@@ -167,7 +167,7 @@ def test_losses_short_of_the_multiplier_and_delays_do_no_harm(seed: int) -> None
     wire = wire_up(seed=seed)
     wire.delay_s = lambda: wire.random.uniform(0.0, 0.05)
     sent = count()
-    wire.lost = lambda sender: next(sent) % 3 == 0
+    wire.lost = lambda _: next(sent) % 3 == 0
     config = BfdConfig(detect_mult=10)
     for end in wire.ends:
         wire.tell(end, lambda session: session.configure(config, wire.now))
@@ -179,20 +179,20 @@ def test_losses_short_of_the_multiplier_and_delays_do_no_harm(seed: int) -> None
 @pytest.mark.parametrize("seed", range(20))
 def test_heavy_loss_is_survived_and_both_ends_find_each_other_again(seed: int) -> None:
     wire = wire_up(seed=seed)
-    wire.lost = lambda sender: wire.random.random() < 0.6
+    wire.lost = lambda _: wire.random.random() < 0.6
     wire.delay_s = lambda: wire.random.uniform(0.0, 0.4)
     wire.run(300)
-    wire.lost = lambda sender: False
+    wire.lost = lambda _: False
     wire.run(10)
     assert wire.are_up()
 
 
 def test_a_cut_wire_takes_both_ends_down_and_mended_brings_them_back() -> None:
     wire = wire_up()
-    wire.lost = lambda sender: True
+    wire.lost = lambda _: True
     wire.run(2)
     assert [end.session.state for end in wire.ends] == [State.DOWN, State.DOWN]
-    wire.lost = lambda sender: False
+    wire.lost = lambda _: False
     wire.run(3)
     assert wire.are_up()
 
@@ -225,9 +225,9 @@ def test_intervals_change_even_if_the_first_polls_get_lost() -> None:
     after = BfdConfig(desired_min_tx_us=400_000, required_min_rx_us=400_000, detect_mult=9)
     for end in wire.ends:
         wire.tell(end, lambda session: session.configure(after, wire.now))
-    wire.lost = lambda sender: True
+    wire.lost = lambda _: True
     wire.run(0.5)
-    wire.lost = lambda sender: False
+    wire.lost = lambda _: False
     wire.run(5)
     assert not any(end.changes for end in wire.ends)
     assert wire.ends[0].session.detection_time_s == pytest.approx(3.6)

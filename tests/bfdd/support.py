@@ -43,6 +43,13 @@ def new_place() -> Place:
     return Place(f"{network}.1", f"{network}.2", port)
 
 
+async def eventually(holds: Callable[[], bool]) -> None:
+    """Turns the loop until it is so; for inner facts that are not announced."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():  # noqa: ASYNC110 - nothing to wait on
+            await asyncio.sleep(0)
+
+
 @dataclass
 class Reports:
     """An `on_change` that can be waited for."""

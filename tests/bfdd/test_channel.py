@@ -86,8 +86,7 @@ members = st.sampled_from(
 def test_any_line_is_a_message_or_refused(line: bytes) -> None:
     try:
         message = decode(line)
-    except ChannelError as error:
-        assert str(error)
+    except ChannelError:
         return
     encode(message)
 

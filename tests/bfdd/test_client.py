@@ -13,7 +13,7 @@ import pytest
 from routeserver.bfdd.client import BfdDaemon, BfdDaemonError, DaemonTimers
 from routeserver.bfdd.engine import BfdEngine
 from routeserver.bfdd.spec import BfdChange
-from tests.bfdd.support import FAST, PATIENCE_S, Place, Reports
+from tests.bfdd.support import FAST, PATIENCE_S, Place, Reports, eventually
 
 EngineMaker = Callable[[Callable[[BfdChange], None]], BfdEngine]
 
@@ -35,10 +35,8 @@ async def daemon(place: Place, here: Reports) -> AsyncIterator[BfdDaemon]:
 
 async def replaced(daemon: BfdDaemon, old: int | None) -> None:
     """Waits until a new daemon has answered."""
-    async with asyncio.timeout(PATIENCE_S):
-        while daemon.pid in {old, None}:
-            await asyncio.sleep(0)
-        await daemon.converge(daemon._desired)
+    await eventually(lambda: daemon.pid not in {old, None})
+    await daemon.converge(daemon._desired)
 
 
 async def test_a_session_comes_up_and_goes_down(
@@ -64,18 +62,14 @@ async def test_a_killed_daemon_is_replaced_and_neither_end_notices(
     other.converge({"there": place.spec(session_id="there", mirrored=True)})
     await daemon.converge({"here": place.spec()})
     await asyncio.gather(here.up(), there.up("there"))
-    async with asyncio.timeout(PATIENCE_S):
-        while "here" not in daemon._handovers:
-            await asyncio.sleep(0)
+    await eventually(lambda: "here" in daemon._handovers)
     discriminator = other._by_id["there"].session.remote_discriminator
     for _ in range(2):
         killed = daemon.pid
         assert killed is not None
         os.kill(killed, signal.SIGKILL)
         await replaced(daemon, killed)
-        async with asyncio.timeout(PATIENCE_S):
-            while daemon._reported._doubtful:
-                await asyncio.sleep(0)
+        await eventually(lambda: not daemon._reported._doubtful)
     assert [change.up for change in here.changes] == [True]
     assert [change.up for change in there.changes] == [True]
     assert other._by_id["there"].session.remote_discriminator == discriminator
@@ -154,9 +148,7 @@ async def test_a_listener_that_fails_does_not_end_bfd(place: Place, engine: Engi
     await daemon.converge({"here": place.spec()})
     await there.up("there")
     pid = daemon.pid
-    async with asyncio.timeout(PATIENCE_S):
-        while not daemon.is_up("here"):
-            await asyncio.sleep(0)
+    await eventually(lambda: daemon.is_up("here"))
     assert await daemon.converge({"here": place.spec()}) == {}
     assert daemon.pid == pid
     await daemon.close()

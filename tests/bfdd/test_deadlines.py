@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
@@ -21,33 +21,35 @@ class Item(Timed):
         return self.deadline
 
 
-class FakeLoop(asyncio.AbstractEventLoop):
-    """Only a clock and `call_at`."""
+@dataclass(eq=False)
+class FakeTimer:
+    when: float
+    callback: Callable[[], object]
+    loop: FakeLoop
 
+    def cancel(self) -> None:
+        self.loop.timers.remove(self)
+
+
+class FakeLoop:
     def __init__(self) -> None:
         self.now = 0.0
-        self.timers: list[asyncio.TimerHandle] = []
+        self.timers: list[FakeTimer] = []
 
     def time(self) -> float:
         return self.now
 
-    def call_at(self, when: float, callback: Any, *args: Any, **_: Any) -> asyncio.TimerHandle:
-        handle = asyncio.TimerHandle(when, callback, args, self)
-        self.timers.append(handle)
-        return handle
-
-    def get_debug(self) -> bool:
-        return False
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        self.timers.remove(handle)
+    def call_at(self, when: float, callback: Callable[[], object]) -> FakeTimer:
+        timer = FakeTimer(when, callback, self)
+        self.timers.append(timer)
+        return timer
 
     def run_until(self, when: float) -> None:
-        while due := [timer for timer in self.timers if timer.when() <= when]:
-            timer = min(due, key=lambda timer: timer.when())
+        while due := [timer for timer in self.timers if timer.when <= when]:
+            timer = min(due, key=lambda timer: timer.when)
             self.timers.remove(timer)
-            self.now = max(self.now, timer.when())
-            timer._run()
+            self.now = max(self.now, timer.when)
+            timer.callback()
         self.now = when
 
 
@@ -117,5 +119,5 @@ def test_a_call_a_hair_early_still_counts(loop: FakeLoop, deadlines: Deadlines[I
     item = Item(1.0)
     deadlines.update(item)
     loop.now = 1.0 - 1e-9
-    loop.timers.pop()._run()
+    loop.timers.pop().callback()
     assert item.fired == [1.0]

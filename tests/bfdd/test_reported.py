@@ -54,7 +54,7 @@ def test_a_session_not_heard_within_the_grace_is_a_loss() -> None:
     reported.daemon_died()
     reported.heard("heard")
     reported.changed(down("down"))
-    silent, told = reported.grace_ended(9.0)
+    told, silent = reported.grace_ended(9.0)
     assert (silent.session_id, silent.up, silent.failure, silent.at) == ("silent", False, True, 9.0)
     assert "after a restart of the BFD daemon" in silent.reason
     assert (told.session_id, told.reason, told.at) == ("down", "it was silent", 9.0)

@@ -25,6 +25,7 @@ from routeserver.app.http_server import bind, serving, url_of
 from routeserver.app.inventory import Inventory
 from routeserver.app.metered import MeteredApi
 from routeserver.app.root_key import ensure_root_key
+from routeserver.bfd.session import BfdConfig
 from routeserver.bfdd.client import BfdDaemon, BfdDaemonError
 from routeserver.control.api import Api
 from routeserver.control.policy import Policy
@@ -96,7 +97,18 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
     parts.push_async_callback(speaker.close)
 
     policy = policy_of(settings)
-    reconciler = Reconciler(store, world, policy, wall_clock=time.time, random_bytes=os.urandom)
+    reconciler = Reconciler(
+        store,
+        world,
+        policy,
+        bfd=BfdConfig(
+            desired_min_tx_us=1000 * settings.bfd_interval_ms,
+            required_min_rx_us=1000 * settings.bfd_interval_ms,
+            detect_mult=settings.bfd_multiplier,
+        ),
+        wall_clock=time.time,
+        random_bytes=os.urandom,
+    )
     inventory = Inventory(store, world)
     reconciling = ReconcileLoop(_then_refresh(reconciler.activate, inventory))
     store.on_commit = reconciling.wake

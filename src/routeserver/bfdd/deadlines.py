@@ -7,12 +7,22 @@ an entry.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+
+class Timer(Protocol):
+    def cancel(self) -> object: ...
+
+
+class Loop(Protocol):
+    """The part of an event loop that is needed here."""
+
+    def time(self) -> float: ...
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Timer: ...
 
 
 class Timed:
@@ -31,12 +41,12 @@ T = TypeVar("T", bound=Timed)
 
 
 class Deadlines(Generic[T]):
-    def __init__(self, loop: asyncio.AbstractEventLoop, due: Callable[[T, float], None]) -> None:
+    def __init__(self, loop: Loop, due: Callable[[T, float], None]) -> None:
         self._loop = loop
         self._due = due
         self._heap: list[tuple[float, int, T]] = []
         self._order = count()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._timer_at = inf
 
     def update(self, item: T) -> None:

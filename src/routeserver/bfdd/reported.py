@@ -32,7 +32,7 @@ class ReportedSessions:
         }
 
     def daemon_died(self) -> None:
-        self._doubtful = dict.fromkeys(self._up)
+        self._doubtful = dict.fromkeys(sorted(self._up))
 
     def heard(self, session_id: str) -> None:
         """The remote system answered the present daemon."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    CompoundSelect,
     Delete,
     Insert,
     Select,
@@ -29,7 +30,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql import Executable
 
 from routeserver.store.schema import ACCESS_KEY, CLIENT_TOKEN, TABLES, TAG
 
@@ -105,7 +105,7 @@ def delete_one(table: Table, scoped: bool) -> Delete:
 
 
 @cache
-def select_kind(scoped: bool) -> Executable:
+def select_kind(scoped: bool) -> CompoundSelect[Any]:
     """Which kind of taggable resource has this id: one row or none."""
     return union_all(
         *(
@@ -142,7 +142,7 @@ def select_tags(scoped: bool) -> Select[Any]:
 
 
 @cache
-def upsert_tag(dialect: str) -> Executable:
+def upsert_tag(dialect: str) -> Insert:
     """Overwrites a tag's value, but never a tag that another account or region owns."""
     upsert = _upsert(dialect, TAG)
     return upsert.on_conflict_do_update(
@@ -198,7 +198,7 @@ SELECT_ACCESS_KEY: Final = select(*ACCESS_KEY.c).where(
 
 
 @cache
-def upsert_access_key(dialect: str) -> Executable:
+def upsert_access_key(dialect: str) -> Insert:
     upsert = _upsert(dialect, ACCESS_KEY)
     return upsert.on_conflict_do_update(
         index_elements=[ACCESS_KEY.c.access_key_id],

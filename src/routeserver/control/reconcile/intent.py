@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from typing import Final
 
+from routeserver.bfd.session import BfdConfig
 from routeserver.bfdd.spec import BfdSpec
 from routeserver.control.policy import Policy
 from routeserver.domain.resources import (
@@ -133,11 +134,11 @@ def speaker_specs(intent: Intent, resets: Mapping[str, int]) -> dict[str, RouteS
     }
 
 
-def bfd_specs(intent: Intent) -> dict[str, BfdSpec]:
+def bfd_specs(intent: Intent, config: BfdConfig) -> dict[str, BfdSpec]:
     """The BFD sessions to run, by peer id."""
     addresses = {end.id: end.eni_address for end in intent.endpoints if end.state in LIVE_ENDPOINT}
     return {
-        peer.id: BfdSpec(session_id=peer.id, local=local, remote=peer.peer_address)
+        peer.id: BfdSpec(peer.id, local, peer.peer_address, config)
         for peer in intent.peers
         if peer.liveness is Liveness.BFD
         and peer.state in LIVE_PEER

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from routeserver.bfd.session import BfdConfig
 from routeserver.control.interfaces import allocate_interface
 from routeserver.control.policy import Policy
 from routeserver.control.reconcile import intent as wanted
@@ -34,12 +35,14 @@ class Reconciler:
         world: World,
         policy: Policy,
         *,
+        bfd: BfdConfig,
         wall_clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
     ) -> None:
         self._store = store
         self._world = world
         self._policy = policy
+        self._bfd = bfd
         self._wall_clock = wall_clock
         self._random_bytes = random_bytes
         self._resets: dict[str, int] = {}
@@ -91,7 +94,7 @@ class Reconciler:
                 self._resets[server.id] = self._resets.get(server.id, 0) + 1
         world = self._world
         bound = await world.speaker.converge(wanted.speaker_specs(intent, self._resets))
-        peer_faults = await world.bfd.converge(wanted.bfd_specs(intent))
+        peer_faults = await world.bfd.converge(wanted.bfd_specs(intent, self._bfd))
         await world.tables.converge(
             wanted.table_intents(intent, self._policy), wanted.interface_addresses(intent)
         )
