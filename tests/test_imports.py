@@ -85,6 +85,10 @@ ONLY_IN: Final = {
 """Third parties that are known in one place, so that they can be exchanged there."""
 
 
+def room_of(name: str) -> str:
+    return [*name.split("."), ""][1]
+
+
 @dataclass(frozen=True, slots=True)
 class Module:
     name: str
@@ -93,7 +97,7 @@ class Module:
     @property
     def room(self) -> str:
         """The folder or module right under the package; empty for the package itself."""
-        return (self.name.split(".") + [""])[1]
+        return room_of(self.name)
 
     def imports(self) -> Iterator[str]:
         """The full names imported, wherever in the module that stands."""
@@ -119,7 +123,7 @@ NAMES: Final = frozenset(module.name for module in MODULES)
 
 
 def ours(module: Module) -> Iterator[str]:
-    """The modules of the package that a module imports: ``a.b.c`` is the name c of a.b, or a module."""
+    """The modules of the package that a module imports (``a.b.c`` may be the name c of a.b)."""
     for name in module.imports():
         if name.split(".")[0] == "routeserver":
             yield name if name in NAMES else name.rpartition(".")[0]
@@ -139,7 +143,7 @@ def test_imports_point_inwards_only(room: str) -> None:
         f"{module.name} imports {name}"
         for module in of(room)
         for name in ours(module)
-        for other in [(name.split(".") + [""])[1]]
+        for other in [room_of(name)]
         if other not in {"", room} and RING_OF[other] >= RING_OF[room]
     ]
     assert wrong == []

@@ -1,4 +1,4 @@
-"""The state machine: every (state, event) pair, against RFC 4271 §8.2.2 written out a second time."""
+"""The state machine: every (state, event) pair, against RFC 4271 §8.2.2 written a second time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OPEN: what is malformed (RFC 4271 §6.2, RFC 5492), what is not acceptable, what two of them make."""
+"""OPEN: what is malformed (RFC 4271 §6.2), what is not acceptable, what two of them make."""
 
 from __future__ import annotations
 

@@ -20,6 +20,9 @@ from routeserver.settings.table import QUOTA_PREFIX, SETTINGS, Setting
 ABSENT: Final = {"database_url": "embedded", "bgp_port": "auto", "keepalive_s": "auto"}
 """How None is written, by setting; for quotas it is `unlimited`."""
 
+UNFOLDED: Final = 10_000
+"""Columns where no terminal limits them: one setting is one line."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -66,7 +69,7 @@ def config(  # noqa: PLR0917 - one for each flag
         )
     console = Console()
     if not console.is_terminal:
-        console = Console(width=200)
+        console = Console(width=UNFOLDED)
     console.print(table)
 
 

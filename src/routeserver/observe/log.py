@@ -26,7 +26,6 @@ QUIET_LIBRARIES: Final = {
     "uvicorn.access": logging.INFO,
     "alembic": logging.WARNING,
     "sqlalchemy": logging.WARNING,
-    "aiosqlite": logging.WARNING,
     "botocore": logging.WARNING,
     "asyncio": logging.WARNING,
 }

@@ -1,0 +1,80 @@
+"""The data directory: held by one, its secrets kept, its errors readable."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from routeserver.app import data_dir
+from routeserver.app.data_dir import RootKey, ServerInfo
+from routeserver.app.errors import StartError
+
+KEY = RootKey("123456789012", "AKIAEXAMPLE", "secret")
+INFO = ServerInfo(1, "http://127.0.0.1:8179", "us-east-1", 1790, 3784)
+
+
+def test_it_is_made_for_this_user_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b"
+    with data_dir.taken(path):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_a_second_holder_is_refused_and_told_who_holds_it(tmp_path: Path) -> None:
+    with (
+        data_dir.taken(tmp_path),
+        pytest.raises(StartError) as caught,
+        data_dir.taken(tmp_path),
+    ):
+        pytest.fail("two servers on one data directory")
+    assert str(caught.value) == (
+        f"another server (process {os.getpid()}) already runs on {tmp_path}; "
+        "stop that one, or choose another directory with --data-dir"
+    )
+    with data_dir.taken(tmp_path):
+        pass
+
+
+def test_what_is_written_is_read_back_and_private(tmp_path: Path) -> None:
+    data_dir.write_root_key(tmp_path, KEY)
+    data_dir.write_server_info(tmp_path, INFO)
+    assert data_dir.read_root_key(tmp_path) == KEY
+    assert data_dir.read_server_info(tmp_path) == INFO
+    for path in tmp_path.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["root-key.json", "server.json"]
+
+
+def test_a_draft_left_by_a_crash_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "root-key.json.new").write_text("half")
+    data_dir.write_root_key(tmp_path, KEY)
+    assert data_dir.read_root_key(tmp_path) == KEY
+
+
+def test_nothing_there_is_none(tmp_path: Path) -> None:
+    assert data_dir.read_root_key(tmp_path / "missing") is None
+    assert data_dir.read_server_info(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '"x"', '{"pid": 1}', '{"surprise": 1}'])
+def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "server.json").write_text(text)
+    with pytest.raises(StartError, match=r"server.json is damaged; restore it from a backup"):
+        data_dir.read_server_info(tmp_path)
+
+
+def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    with (
+        pytest.raises(StartError, match="it is not a directory; choose another with --data-dir"),
+        data_dir.taken(path),
+    ):
+        pass
+    with (
+        pytest.raises(StartError, match="a part of the path is not a directory"),
+        data_dir.taken(path / "below"),
+    ):
+        pass

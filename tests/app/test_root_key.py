@@ -1,0 +1,53 @@
+"""The root access key: made once, known to the store after every start."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from routeserver.app.data_dir import database_url, read_root_key
+from routeserver.app.root_key import ensure_root_key, new_root_key
+from routeserver.store import Store
+
+
+def test_a_key_has_amazons_forms() -> None:
+    key = new_root_key(os.urandom)
+    assert re.fullmatch(r"[0-9]{12}", key.account_id)
+    assert re.fullmatch(r"AKIA[A-Z2-7]{16}", key.access_key_id)
+    assert re.fullmatch(r"[A-Za-z0-9+/]{40}", key.secret_access_key)
+
+
+def test_the_lowest_and_the_highest_chance_give_an_account() -> None:
+    assert new_root_key(lambda size: b"\0" * size).account_id == "000000000001"
+    assert re.fullmatch(r"[0-9]{12}", new_root_key(lambda size: b"\xff" * size).account_id)
+
+
+async def test_every_start_finds_the_same_key(tmp_path: Path) -> None:
+    store = await Store.open(database_url(tmp_path))
+    try:
+        first = await ensure_root_key(tmp_path, store, os.urandom)
+        assert await ensure_root_key(tmp_path, store, os.urandom) == first
+        async with store.read() as tx:
+            known = await tx.access_key(first.access_key_id)
+    finally:
+        await store.close()
+    assert known is not None
+    assert known.secret == first.secret_access_key
+    assert known.principal_arn == f"arn:aws:iam::{first.account_id}:root"
+    assert read_root_key(tmp_path) == first
+
+
+async def test_a_database_that_forgot_the_key_is_told_again(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    store = await Store.open(database_url(tmp_path))
+    key = await ensure_root_key(tmp_path, store, os.urandom)
+    await store.close()
+    store = await Store.open(database_url(other))
+    try:
+        assert await ensure_root_key(tmp_path, store, os.urandom) == key
+        async with store.read() as tx:
+            assert await tx.access_key(key.access_key_id) is not None
+    finally:
+        await store.close()
