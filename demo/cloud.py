@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Final
 
 from appliances import PREFIXES, Appliance
-from expect import equal, eventually, refused
+from expect import UnexpectedError, equal, eventually, refused
 
 SERVER_ASN: Final = 65000
 
@@ -74,8 +74,10 @@ class Cloud:
         self.ec2.associate_route_server(RouteServerId=self.route_server_id, VpcId=self.vpc_id)
         eventually(
             "the association associated",
-            lambda: self.ec2.get_route_server_associations(RouteServerId=self.route_server_id),
-            lambda seen: seen["RouteServerAssociations"][0]["State"] == "associated",
+            lambda: self.ec2.get_route_server_associations(RouteServerId=self.route_server_id)[
+                "RouteServerAssociations"
+            ],
+            lambda seen: [link["State"] for link in seen] == ["associated"],
         )
 
     def make_endpoints(self, appliances: Sequence[Appliance]) -> None:
@@ -99,8 +101,8 @@ class Cloud:
         self.ec2.enable_route_server_propagation(**link)
         eventually(
             "the propagation available",
-            lambda: self.ec2.get_route_server_propagations(**link),
-            lambda seen: seen["RouteServerPropagations"][0]["State"] == "available",
+            lambda: self.ec2.get_route_server_propagations(**link)["RouteServerPropagations"],
+            lambda seen: [link["State"] for link in seen] == ["available"],
         )
 
     def make_peers(self, appliances: Sequence[Appliance]) -> None:
@@ -127,14 +129,17 @@ class Cloud:
     # --- looking ----------------------------------------------------------------------------------
 
     def wait_for_sessions(self, appliance: Appliance) -> None:
-        eventually(
-            f"BGP and BFD up with appliance {appliance.name}",
-            lambda: self.ec2.describe_route_server_peers(RouteServerPeerIds=[appliance.peer_id]),
-            lambda seen: (
-                seen["RouteServerPeers"][0]["BgpStatus"]["Status"] == "up"
-                and seen["RouteServerPeers"][0]["BfdStatus"]["Status"] == "up"
-            ),
-        )
+        def look() -> dict[str, str]:
+            if appliance.child is not None and appliance.child.has_ended():
+                running = f"appliance {appliance.name} to run"
+                raise UnexpectedError(running, appliance.child.last_words())
+            answer = self.ec2.describe_route_server_peers(RouteServerPeerIds=[appliance.peer_id])
+            peer = answer["RouteServerPeers"][0]
+            return {"BGP": peer["BgpStatus"]["Status"], "BFD": peer["BfdStatus"]["Status"]}
+
+        both_up = {"BGP": "up", "BFD": "up"}
+        what = f"BGP and BFD up with appliance {appliance.name}"
+        eventually(what, look, lambda seen: seen == both_up)
 
     def routing_database(self) -> list[Route]:
         answer = self.ec2.get_route_server_routing_database(RouteServerId=self.route_server_id)
@@ -161,7 +166,12 @@ class Cloud:
         def as_wanted(seen: tuple[list[Route], list[Route]]) -> bool:
             return _paths(seen[0]) == wanted_paths and _targets(seen[1]) == wanted_targets
 
-        return eventually(f"every prefix by appliance {best.name}", look, as_wanted)
+        return eventually(
+            f"every prefix by appliance {best.name}",
+            look,
+            as_wanted,
+            lambda seen: f"paths {_paths(seen[0])} and targets {_targets(seen[1])}",
+        )
 
     # --- taking down, in Amazon's order -----------------------------------------------------------
 

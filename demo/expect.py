@@ -26,15 +26,23 @@ def equal(what: str, got: object, wanted: object) -> None:
         raise UnexpectedError(f"{what} {wanted!r}", repr(got))
 
 
-def eventually(what: str, look: Callable[[], T], wanted: Callable[[T], bool]) -> T:
-    """Look again and again, as a client of an asynchronous API must, until it is as wanted."""
+def eventually(
+    what: str,
+    look: Callable[[], T],
+    wanted: Callable[[T], bool],
+    tell: Callable[[T], object] = repr,
+) -> T:
+    """Look again and again, as a client of an asynchronous API must, until it is as wanted.
+
+    `tell` is what to say of the last look when it never was.
+    """
     deadline = time.monotonic() + DEADLINE_S
     while True:
         seen = look()
         if wanted(seen):
             return seen
         if time.monotonic() > deadline:
-            raise UnexpectedError(f"{what} within {DEADLINE_S:.0f} s", repr(seen))
+            raise UnexpectedError(f"{what} within {DEADLINE_S:.0f} s", tell(seen))
         time.sleep(INTERVAL_S)
 
 

@@ -35,6 +35,15 @@ def eventually(
         time.sleep(0.02)
 
 
+def error_of(call: Callable[..., object], **params: object) -> str | None:
+    """The EC2 error code that a call is answered with, None when it succeeds."""
+    try:
+        call(**params)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return None
+
+
 def code_of(call: Callable[..., object], **params: object) -> str:
     """The EC2 error code that a call is answered with."""
     with pytest.raises(ClientError) as caught:

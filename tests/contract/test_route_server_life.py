@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import code_of, eventually
+from tests.running import code_of, error_of, eventually
 
 
 @dataclass
@@ -263,7 +263,7 @@ def test_nothing_may_be_done_out_of_order(ec2: Any, network: Network) -> None:
     assert answer["State"] == "deleting"
     eventually(
         "no propagation",
-        lambda: code_of_or_none(ec2.get_route_server_propagations, **rs),
+        lambda: error_of(ec2.get_route_server_propagations, **rs),
         lambda code: code == "InvalidRouteServerId.NotPropagated",
     )
     assert (
@@ -280,21 +280,11 @@ def test_nothing_may_be_done_out_of_order(ec2: Any, network: Network) -> None:
     }
     eventually(
         "no association",
-        lambda: code_of_or_none(ec2.get_route_server_associations, **rs),
+        lambda: error_of(ec2.get_route_server_associations, **rs),
         lambda code: code == "InvalidRouteServerId.NotAssociated",
     )
     assert ec2.delete_route_server(**rs)["RouteServer"]["State"] == "deleting"
     ec2.delete_subnet(**subnet)
-
-
-def code_of_or_none(call: Any, **params: Any) -> str | None:
-    from botocore.exceptions import ClientError
-
-    try:
-        call(**params)
-    except ClientError as error:
-        return str(error.response["Error"]["Code"])
-    return None
 
 
 def test_the_caps_of_amazon_hold_in_its_profile(ec2: Any, network: Network) -> None:

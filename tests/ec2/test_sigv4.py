@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,9 +27,8 @@ BODY = b"Action=DescribeRouteServers&Version=2016-11-15"
 
 
 @pytest.fixture(autouse=True)
-def _signing_time(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _signing_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: SIGNED_AT)
-    return
 
 
 def as_received(request: AWSRequest, body: bytes) -> SignedRequest:
@@ -295,10 +293,14 @@ def test_derived_keys_are_kept_but_not_without_bound() -> None:
 @given(value=st.binary(max_size=300), query=st.binary(max_size=100))
 def test_any_authorization_is_refused_in_words(value: bytes, query: bytes) -> None:
     request = SignedRequest("POST", query, [(b"host", b"h"), (b"authorization", value)], b"")
-    assert refusal(request)[0] == "AuthFailure"
+    assert refusal(request)[0] in {
+        "AuthFailure",
+        "IncompleteSignature",
+        "MissingAuthenticationToken",
+    }
 
 
 @given(tail=st.binary(max_size=100))
 def test_any_presigned_query_is_refused_in_words(tail: bytes) -> None:
     request = SignedRequest("GET", b"X-Amz-Signature=&" + tail, [(b"host", b"h")], b"")
-    assert refusal(request)[0] == "AuthFailure"
+    assert refusal(request)[0] in {"AuthFailure", "IncompleteSignature"}

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.interop.daemons import require, require_root
+from tests.interop.site import Site
+from tests.running import Server
 
 _CLONE_NEWNET: Final = 0x40000000
 _HERE: Final = Path("/proc/thread-self/ns/net")
@@ -92,12 +94,28 @@ def linked() -> Iterator[Link]:
     appliance = Namespace.make()
     try:
         far = f"/proc/{os.getpid()}/fd/{appliance.fd}"
-        server.ip(
-            "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", far
-        )
+        server.ip("link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", far)
         for namespace in (server, appliance):
             namespace.ip("link", "set", "veth0", "up")
         yield Link(server, appliance)
     finally:
         os.close(server.fd)
         os.close(appliance.fd)
+
+
+@contextmanager
+def wired(folder: Path, network: str, appliance: str) -> Iterator[tuple[Link, Site]]:
+    """A site whose server stands at one end of a link, on the well-known ports.
+
+    The calling thread is at the server's end meanwhile. `network` is as for `Site.build`;
+    `appliance` is the address, in the endpoint's subnet, that the other end gets.
+    """
+    with linked() as link, link.server.entered():
+        server = Server(folder, bgp_port=179, bfd_port=3784)
+        server.start()
+        try:
+            site = Site.build(server, network)
+            link.add_addresses(f"{site.endpoint_address}/24", f"{appliance}/24")
+            yield link, site
+        finally:
+            server.stop()

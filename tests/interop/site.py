@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv6Network
 from typing import Any
 
 from tests.running import Server, eventually
@@ -22,6 +23,8 @@ class Site:
     route_server_id: str
     endpoint_id: str
     endpoint_address: str
+    ipv6_network: IPv6Network
+    """The subnet's IPv6 block."""
     interfaces: dict[str, str] = field(default_factory=dict)
     """The network interface made for each appliance address."""
 
@@ -31,7 +34,11 @@ class Site:
         ec2 = server.client()
         vpc = ec2.create_vpc(CidrBlock=f"{network}.0.0/16", AmazonProvidedIpv6CidrBlock=True)
         vpc_id = vpc["Vpc"]["VpcId"]
-        subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock=f"{network}.1.0/24")["Subnet"]
+        ipv6_block = vpc["Vpc"]["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"]
+        ipv6_network = next(IPv6Network(ipv6_block).subnets(new_prefix=64))
+        subnet = ec2.create_subnet(
+            VpcId=vpc_id, CidrBlock=f"{network}.1.0/24", Ipv6CidrBlock=str(ipv6_network)
+        )["Subnet"]
         table_id = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"]
         made = ec2.create_route_server(AmazonSideAsn=asn)["RouteServer"]
         rs = {"RouteServerId": made["RouteServerId"]}
@@ -68,12 +75,17 @@ class Site:
             made["RouteServerId"],
             endpoint["RouteServerEndpointId"],
             endpoint["EniAddress"],
+            ipv6_network,
         )
 
-    def add_appliance(self, address: str, asn: int, *, bfd: bool = False) -> str:
-        """Give `address` a network interface and a peer; the peer's id."""
+    def add_appliance(
+        self, address: str, asn: int, *, bfd: bool = False, ipv6: str | None = None
+    ) -> str:
+        """Give `address` a network interface, with the address `ipv6` too, and a peer; the peer's
+        id."""
+        more = {} if ipv6 is None else {"Ipv6Addresses": [{"Ipv6Address": ipv6}]}
         interface = self.ec2.create_network_interface(
-            SubnetId=self.subnet_id, PrivateIpAddress=address
+            SubnetId=self.subnet_id, PrivateIpAddress=address, **more
         )["NetworkInterface"]
         self.interfaces[address] = interface["NetworkInterfaceId"]
         peer = self.ec2.create_route_server_peer(

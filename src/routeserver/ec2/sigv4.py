@@ -36,6 +36,7 @@ MAX_EXPIRES_S: Final = 7 * 24 * 3600
 MAX_SIGNED_HEADERS: Final = 64
 MAX_KEPT_SIGNING_KEYS: Final = 512
 
+_AUTHORIZATION_FIELDS: Final = {"Credential", "SignedHeaders", "Signature"}
 _CREDENTIAL: Final = re.compile(
     r"([\w-]{1,128})/([0-9]{8})/([a-z0-9-]{1,32})/(\w{1,32})/aws4_request", re.A
 )
@@ -192,8 +193,9 @@ def _service_meant(authorizations: Sequence[bytes], query: bytes) -> str:
 
 def _header_parts(value: bytes, headers: Sequence[tuple[bytes, bytes]], service: str) -> _Parts:
     algorithm, _, rest = value.decode("latin-1").partition(" ")
-    fields = dict(field.strip().partition("=")[::2] for field in rest.split(",", 3))
-    if algorithm != ALGORITHM or fields.keys() != {"Credential", "SignedHeaders", "Signature"}:
+    pairs = [field.strip().partition("=")[::2] for field in rest.split(",", 3)]
+    fields = dict(pairs)
+    if algorithm != ALGORITHM or len(pairs) != 3 or fields.keys() != _AUTHORIZATION_FIELDS:
         detail = f"Authorization is not '{ALGORITHM} Credential=…, SignedHeaders=…, Signature=…'"
         raise denied(Denial.MALFORMED, service, detail)
     found = dict(headers)

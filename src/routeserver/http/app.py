@@ -78,10 +78,15 @@ def make_app(
             Route("/", endpoint),
             Route("/healthz", healthz, methods=["GET"]),
             Route("/metrics", metricsz, methods=["GET"]),
-            Route("/{path:path}", endpoint),
         ],
         exception_handlers={HTTPException: refuse_method},
     )
+    nothing_there = app.router.default
+
+    async def refuse_path(scope: Scope, receive: Receive, send: Send) -> None:
+        await (endpoint if scope["type"] == "http" else nothing_there)(scope, receive, send)
+
+    app.router.default = refuse_path
     app.router.redirect_slashes = False
     return app
 

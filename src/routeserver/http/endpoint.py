@@ -36,6 +36,17 @@ class Limits:
     """How long a request may take to arrive."""
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and of what. The secret that proved it stays behind, out of every later frame."""
+
+    service: str
+    region: str
+    account_id: str
+    principal_arn: str
+    user_id: str
+
+
 class Endpoint:
     """The ASGI application behind ``/`` and every path that nothing else answers."""
 
@@ -83,26 +94,31 @@ class Endpoint:
         return sigv4.SignedRequest(scope["method"], query, scope["headers"], body)
 
     async def _answer(self, signed: sigv4.SignedRequest, request_id: str) -> bytes:
-        claim = sigv4.read_claim(signed, regions=self._regions)
-        key = await self._api.secret_of(claim.access_key_id)
-        sigv4.verify(signed, claim, None if key is None else key.secret, self._wall_clock())
-        if key is None:
-            raise sigv4.denied(sigv4.Denial.UNKNOWN_KEY, claim.service)
+        caller = await self._authenticate(signed)
         parameters = form.decode(signed.query, signed.body)
-        operation = request.operation_of(parameters, model.service(claim.service))
+        operation = request.operation_of(parameters, model.service(caller.service))
         answer = await self._api.call(
             ApiRequest(
-                service=claim.service,
+                service=caller.service,
                 action=operation.name,
                 params=request.parse(operation, parameters),
-                account_id=key.account_id,
-                principal_arn=key.principal_arn,
-                user_id=key.user_id,
-                region=claim.region,
+                account_id=caller.account_id,
+                principal_arn=caller.principal_arn,
+                user_id=caller.user_id,
+                region=caller.region,
                 request_id=request_id,
             )
         )
         return response.encode(operation, answer, request_id)
+
+    async def _authenticate(self, signed: sigv4.SignedRequest) -> Caller:
+        claim = sigv4.read_claim(signed, regions=self._regions)
+        key = await self._api.secret_of(claim.access_key_id)
+        if key is None:
+            sigv4.verify(signed, claim, None, self._wall_clock())
+            raise sigv4.denied(sigv4.Denial.UNKNOWN_KEY, claim.service)
+        sigv4.verify(signed, claim, key.secret, self._wall_clock())
+        return Caller(claim.service, claim.region, key.account_id, key.principal_arn, key.user_id)
 
 
 async def send_fault(send: Send, fault: Fault, request_id: str) -> None:

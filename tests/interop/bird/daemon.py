@@ -68,7 +68,7 @@ class Neighbour:
         return f"""\
 log stderr all;
 router id {self.local};
-protocol device {{ }}
+protocol device {{ scan time 1; }}  # its timer also bounds BIRD's sleep, else 3 s
 protocol static {{ ipv4; {ipv4} }}
 protocol static {{ ipv6; {ipv6} }}
 {bfd if self.bfd else ""}
