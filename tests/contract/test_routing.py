@@ -1,4 +1,4 @@
-"""Routes from real sessions, through the database into the table: who wins, who is rejected, why."""
+"""Real routes, from the sessions to the table: who wins, who is rejected, and why."""
 
 from __future__ import annotations
 

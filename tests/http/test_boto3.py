@@ -120,7 +120,10 @@ async def test_errors_are_client_errors_with_their_status(
         412,
     )
     assert (await failing(ec2.describe_vpcs))[:2] == ("InternalError", 500)
-    assert (await failing(ec2.describe_vpcs, MaxResults=4))[:2] == ("InvalidParameterValue", 400)
+    assert (await failing(ec2.create_vpc, InstanceTenancy="odd"))[:2] == (
+        "InvalidParameterValue",
+        400,
+    )
     assert (await failing(boto("ec2", "wrong").describe_vpcs))[:2] == ("AuthFailure", 401)
     assert (await failing(boto("sts", "wrong").get_caller_identity))[:2] == (
         "SignatureDoesNotMatch",
