@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 T = TypeVar("T")
 
-DEADLINE_S: Final = 20.0
+DEADLINE_S: Final = 30.0
 INTERVAL_S: Final = 0.05
 
 

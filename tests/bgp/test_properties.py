@@ -221,10 +221,13 @@ def _decode_update_two_octet(body: bytes) -> object:
 
 
 def never_another_exception(decode: Callable[[bytes], object], body: bytes) -> None:
+    error: ProtocolError | None = None
     try:
         decode(body)
-    except ProtocolError as error:
-        NotificationMessage(error.notification).encode()
+    except ProtocolError as caught:
+        error = caught
+    if error is not None:
+        assert NotificationMessage(error.notification).encode()
         assert error.reason
 
 

@@ -85,8 +85,10 @@ GOLDEN: Final = [
         Update([parse_prefix("172.240.0.0/12")], []),
     ),
     (
-        "0000 002d 800e1c 000201 10 20010db8000000000000000000000002 00 30 20010db80001"
-        "40010100 4002060201 0000fde9",
+        (
+            "0000 002c 800e1c 000201 10 20010db8000000000000000000000002 00 3020010db80001"
+            "40010100 4002060201 0000fde9"
+        ),
         Update(
             [],
             [
@@ -102,9 +104,11 @@ GOLDEN: Final = [
     ("0000 0006 800f03 000201", Update([], [], Family.IPV6)),
     ("0000 0007 900f0003 000101", Update([], [], Family.IPV4)),
     (
-        "0000 004e 40010102 40020e 0202 0000fde9 fa56ea00 0101 00000007 4003040a000002"
-        "80040400000064 c00808 fde9004d ffffff01 c0200c 0000fde9 00000001 00000002"
-        "4006 00 c01008 0002fde900000001 08 0a".replace("0064 c008", "0064 c008"),
+        (
+            "0000 004d 40010102 400210 0202 0000fde9 fa56ea00 0101 00000007 4003040a000002"
+            "80040400000064 400600 c00808 fde9004d ffffff01 c01008 0002fde900000001"
+            "c0200c 0000fde9 00000001 00000002 080a"
+        ),
         Update(
             [],
             [
@@ -273,6 +277,13 @@ def test_a_two_octet_peer_hands_on_a_four_octet_path() -> None:
     )
 
 
+def test_the_first_as_is_looked_for_in_as_path_and_not_in_as4_path() -> None:
+    assert only(two_octet("0201fde9", AS4_PATH), TWO_OCTET).as_path == (sequence(70000),)
+    as4_path = attribute(0xC0, 17, bytes.fromhex("0201 0000fde9"))
+    (ignored,) = read(two_octet("02015ba0", as4_path), TWO_OCTET).ignored
+    assert "starts with AS 23456" in ignored.reason
+
+
 def test_a_malformed_as4_path_is_discarded_and_the_route_stays() -> None:
     for value in ("0201", "02010000", "020100000000", "0901 00011170"):
         frame = two_octet("0202fde95ba0", attribute(0xC0, 17, bytes.fromhex(value)))
@@ -343,7 +354,7 @@ def test_what_has_no_encoding_is_refused() -> None:
     with pytest.raises(ValueError, match="next hop"):
         encode_announcement(PLAIN, [v6])
     huge = PathAttributes(
-        Origin.IGP, PLAIN.as_path, PLAIN.next_hop, others=(RawAttribute(0xC0, 99, bytes(4040)),)
+        Origin.IGP, PLAIN.as_path, PLAIN.next_hop, others=(RawAttribute(0xC0, 99, bytes(4048)),)
     )
     with pytest.raises(ValueError, match="no room"):
         encode_announcement(huge, [v4, parse_prefix("192.0.2.0/24")])

@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from uvicorn import Server
 
 from routeserver.domain.refusal import Refusal
+from routeserver.http import bounded
 from routeserver.http.bounded import MAX_HEAD_BYTES
 from routeserver.http.server import server_config
 from tests.http.fake_api import ACCOUNT, KEY_ID, SECRET, FakeApi
@@ -149,7 +150,7 @@ async def raw(port: int, data: bytes) -> bytes:
         b"GET\r\n\r\n",
         b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nX: " + b"x" * (MAX_HEAD_BYTES + 1),
+        b"GET / HTTP/1.1\r\nX: ".ljust(MAX_HEAD_BYTES + 1, b"x"),
     ],
 )
 async def test_what_is_no_http_is_answered_400_and_closed(port: int, data: bytes) -> None:
@@ -162,3 +163,11 @@ async def test_a_large_body_behind_a_small_head_is_not_taken_for_a_head(port: in
     head = f"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
     answer = await asyncio.wait_for(raw(port, head.encode() + b"x" * size), 10)
     assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+async def test_a_head_that_does_not_arrive_is_given_up(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded, "MAX_HEAD_S", 0.0)
+    answer = await asyncio.wait_for(raw(port, b""), 10)
+    assert answer.endswith(b"The request head did not arrive within 0 seconds.")

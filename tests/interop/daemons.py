@@ -18,7 +18,7 @@ import pytest
 
 from tests.running import eventually
 
-SYSTEM_PATH: Final = "/usr/sbin:/usr/lib/frr:/usr/local/sbin:/sbin"
+SYSTEM_PATH: Final = "/usr/sbin:/usr/local/sbin:/sbin"
 """Where packages put daemons that an ordinary user's PATH leaves out."""
 
 

@@ -98,12 +98,17 @@ def read_attributes(
     fields = Fields(four_octet)
     faults: list[Fault] = []
     seen: set[int] = set()
+    repeated: set[int] = set()
     items, broken = walk(data)
     for item in items:
         code = item.code
         if code in seen:
-            # RFC 7606 §3 g: all but the first are discarded.
-            faults.append(_fault(Verdict.ATTRIBUTE_DISCARD, data, item, "appears more than once"))
+            # RFC 7606 §3 g: all but the first are discarded. One report per attribute is enough:
+            # a message has room for more than a thousand of them.
+            if code not in repeated:
+                repeated.add(code)
+                reason = "appears more than once"
+                faults.append(_fault(Verdict.ATTRIBUTE_DISCARD, data, item, reason))
             continue
         seen.add(code)
         known = KNOWN.get(code)

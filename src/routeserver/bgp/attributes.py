@@ -1,4 +1,4 @@
-"""From an attribute list to the one `PathAttributes` its routes share, and back.
+"""From an attribute list to the one `PathAttributes` that all its routes share.
 
 `attribute_list` reads what stands on the wire; here it is decided whether routes with it are
 acceptable (RFC 4271 §6.3 and §9.1.2: mandatory attributes, AS loop, first AS, next hop), once for
@@ -141,7 +141,11 @@ def _accepted(
         as_path = fields.as_path
         if fields.as4_path is not None:
             as_path = merge_as4_path(as_path, fields.as4_path)
-        fault = _path_fault(as_path, context) or _next_hop_fault(next_hop, context)
+        fault = (
+            _first_as_fault(fields.as_path, context)
+            or _loop_fault(as_path, context)
+            or _next_hop_fault(next_hop, context)
+        )
         if fault is None:
             others = fields.others
             others.sort(key=_code_of)
@@ -173,20 +177,27 @@ def _missing(code: AttributeCode) -> Fault:
     )
 
 
-def _path_fault(as_path: AsPath, context: DecodeContext) -> Fault | None:
-    malformed = Notification(ErrorCode.UPDATE_MESSAGE_ERROR, UpdateError.MALFORMED_AS_PATH)
-    if not context.internal:
-        first = first_asn(as_path)
-        if first != context.peer_asn:
-            found = "no AS" if first is None else f"AS {first}"
-            return Fault(
-                Verdict.TREAT_AS_WITHDRAW,
-                malformed,
-                f"AS_PATH starts with {found}, not with the peer's AS {context.peer_asn}",
-            )
-    if contains_asn(as_path, context.local_asn):
-        return Fault(Verdict.REFUSE, malformed, f"own AS {context.local_asn} in path")
-    return None
+_MALFORMED_AS_PATH: Final = Notification(
+    ErrorCode.UPDATE_MESSAGE_ERROR, UpdateError.MALFORMED_AS_PATH
+)
+
+
+def _first_as_fault(received: AsPath, context: DecodeContext) -> Fault | None:
+    """RFC 4271 §6.3, on AS_PATH as it came: a two-octet peer whose own AS has four octets puts the
+    number of its OPEN there, and the real one in AS4_PATH.
+    """
+    first = first_asn(received)
+    if context.internal or first == context.peer_asn:
+        return None
+    found = "no AS" if first is None else f"AS {first}"
+    reason = f"AS_PATH starts with {found}, not with the peer's AS {context.peer_asn}"
+    return Fault(Verdict.TREAT_AS_WITHDRAW, _MALFORMED_AS_PATH, reason)
+
+
+def _loop_fault(as_path: AsPath, context: DecodeContext) -> Fault | None:
+    if not contains_asn(as_path, context.local_asn):
+        return None
+    return Fault(Verdict.REFUSE, _MALFORMED_AS_PATH, f"own AS {context.local_asn} in path")
 
 
 def _next_hop_fault(next_hop: NextHop, context: DecodeContext) -> Fault | None:

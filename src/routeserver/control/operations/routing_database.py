@@ -21,6 +21,7 @@ from routeserver.domain import rules
 from routeserver.domain.resources import RouteServer
 from routeserver.ec2.filters import compile_filters
 from routeserver.ec2.paging import decode_token, encode_token
+from routeserver.net.address import format_address
 from routeserver.net.prefix import Prefix, format_prefix
 
 PAGE_SIZE: Final = 1000
@@ -31,7 +32,7 @@ FILTERS: Final[dict[str, Callable[[RouteView], Any]]] = {
     "route-status": lambda view: "in-fib" if view.in_fib else "in-rib",
     "route-server-endpoint-id": lambda view: view.endpoint_id,
     "route-server-peer-id": lambda view: view.peer_id,
-    "next-hop-ip": lambda view: str(view.attributes.next_hop),
+    "next-hop-ip": lambda view: format_address(view.attributes.next_hop),
 }
 
 

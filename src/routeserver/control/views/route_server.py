@@ -20,6 +20,7 @@ from routeserver.domain.resources import (
     RouteServerPeer,
     RouteServerPropagation,
 )
+from routeserver.net.address import format_address
 from routeserver.net.path import as_path_strings
 from routeserver.net.prefix import format_prefix
 
@@ -109,5 +110,5 @@ def route(view: RouteView) -> Answer:
         Prefix=format_prefix(view.prefix),
         AsPaths=as_path_strings(attributes.as_path),
         Med=min(attributes.med or 0, MAX_SIGNED_MED),
-        NextHopIp=str(attributes.next_hop),
+        NextHopIp=format_address(attributes.next_hop),
     )
