@@ -5,7 +5,7 @@ Each daemon takes an address of its own inside the VPC, so that nothing they bin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Network
 from typing import Any
@@ -109,6 +109,10 @@ class Site:
         found = self.ec2.get_route_server_routing_database(RouteServerId=self.route_server_id)
         return {(each["Prefix"], each["RouteServerPeerId"]): each for each in found["Routes"]}
 
+    def routes_of(self, peer_id: str) -> dict[str, Any]:
+        """One peer's part of the routing database by prefix."""
+        return {prefix: route for (prefix, peer), route in self.routes().items() if peer == peer_id}
+
     def table(self) -> Mapping[str, Any]:
         """The propagated entries of the route table by destination."""
         table = self.ec2.describe_route_tables(RouteTableIds=[self.table_id])["RouteTables"][0]
@@ -117,6 +121,21 @@ class Site:
             for route in table["Routes"]
             if route["Origin"] == "Advertisement"
         }
+
+    def wait_installed(self, address: str, prefixes: Iterable[str]) -> None:
+        """Until exactly these destinations are propagated, all to the interface of `address`.
+
+        Naming the interface keeps what an earlier test's daemon left from being taken for it.
+        """
+        wanted = dict.fromkeys(prefixes, (self.interfaces[address], "active"))
+        eventually(
+            f"routes to {address}",
+            lambda: {
+                destination: (entry["NetworkInterfaceId"], entry["State"])
+                for destination, entry in self.table().items()
+            },
+            lambda installed: installed == wanted,
+        )
 
     def wait_up(self, peer_id: str, *, bfd: bool = False, seconds: float = 60.0) -> None:
         eventually(

@@ -7,6 +7,7 @@ it that the neighbour is connected. bgpd and bfdd speak to each other through ze
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ SERVER_ASN: Final = 65000
 BFD_INTERVAL_MS: Final = 100
 BFD_MULTIPLIER: Final = 3
 PACKAGE: Final = "frr"
+USER: Final = "frr"
 FOLDER: Final = Path("/usr/lib/frr")
 """Named in full, because OpenBGPD's daemon is called bgpd too and stands in the PATH."""
 
@@ -63,6 +65,7 @@ class Neighbour:
     def config(self, said: Announcement) -> str:
         peer = f" neighbor {self.endpoint}"
         lines = [
+            "bgp route-map delay-timer 1",
             f"router bgp {self.asn}",
             f" bgp router-id {self.local}",
             " no bgp ebgp-requires-policy",
@@ -95,7 +98,11 @@ class Neighbour:
 
 @dataclass
 class Frr:
-    """The FRR processes of one appliance, their sockets and configuration in one folder."""
+    """The FRR processes of one appliance, their sockets and configuration in one folder.
+
+    bgpd alone stays the user that started it. zebra insists on its package's user, so the three of
+    them run as that one, which gets the folder and must be able to reach it.
+    """
 
     folder: Path
     neighbour: Neighbour
@@ -103,13 +110,15 @@ class Frr:
     daemons: dict[str, Daemon] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        config = self.neighbour.config(self.said)
         if self.neighbour.bfd:
+            shutil.chown(self.folder, USER, USER)
             self._add("zebra", "")
             self._add("bfdd", "", f"--bfdctl={self.folder / 'bfdd.sock'}")
-            self._add("bgpd", self.neighbour.config(self.said), "--bgp_port=0", "--no_kernel")
+            self._add("bgpd", config, "--bgp_port=0", "--no_kernel")
         else:
-            alone = ("--bgp_port=0", "--no_kernel", "--no_zebra")
-            self._add("bgpd", self.neighbour.config(self.said), *alone)
+            alone = ("--no_zebra", "--skip_runas")
+            self._add("bgpd", config, "--bgp_port=0", "--no_kernel", *alone)
 
     @property
     def bgpd(self) -> Daemon:
@@ -143,7 +152,6 @@ class Frr:
         path.write_text(f"log stdout debugging\n{config}")
         arguments = [
             require(str(FOLDER / name), PACKAGE),
-            "--skip_runas",
             "--vty_port=0",
             f"--config_file={path}",
             f"--pid_file={self.folder / name}.pid",

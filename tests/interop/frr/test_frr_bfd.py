@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -39,6 +40,13 @@ def plugged(link: Link, _frr: Frr) -> None:
     link.appliance.ip("link", "set", "veth0", "up")
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where another user can reach it, which `tmp_path` is not."""
+    with TemporaryDirectory(prefix="routeserver-frr-") as made:
+        yield Path(made)
+
+
 Act = Callable[[Link, Frr], None]
 
 
@@ -46,13 +54,13 @@ Act = Callable[[Link, Frr], None]
     ("fail", "mend"), [(stopped, resumed), (unplugged, plugged)], ids=["stopped", "unplugged"]
 )
 def test_bfd_comes_up_and_its_failure_takes_the_session_and_the_routes(
-    tmp_path: Path, fail: Act, mend: Act
+    tmp_path: Path, folder: Path, fail: Act, mend: Act
 ) -> None:
     require(str(FOLDER / "bfdd"), PACKAGE)
     with wired(tmp_path, "10.62", ADDRESS) as (link, site):
         peer_id = site.add_appliance(ADDRESS, ASN, bfd=True)
         neighbour = Neighbour(ADDRESS, ASN, site.endpoint_address, 179, bfd=True)
-        frr = Frr(tmp_path, neighbour, Announcement([PREFIX], med=50))
+        frr = Frr(folder, neighbour, Announcement([PREFIX], med=50))
         try:
             with link.appliance.entered():
                 frr.start()
@@ -73,6 +81,8 @@ def test_bfd_comes_up_and_its_failure_takes_the_session_and_the_routes(
             assert time.monotonic() - failed_at < BOUND_S
             assert site.routes() == {}
             assert peer["State"] == "available"
+            if fail is stopped:
+                frr.bgpd.wait_for_log("6/10 (Cease/BFD Down)")  # RFC 9384
 
             mend(link, frr)
             site.wait_up(peer_id, bfd=True)

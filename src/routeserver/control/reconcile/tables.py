@@ -10,8 +10,9 @@ held.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from ipaddress import IPv4Address, IPv6Address
 from itertools import islice
 from typing import Final
@@ -42,7 +43,10 @@ class RouteTables:
         self._intents: dict[str, TableIntent] = {}
         self._owners: Mapping[str, Owners] = {}
         self._rejected: dict[str, dict[tuple[str, Prefix], str]] = defaultdict(dict)
+        self._waiting: dict[str, set[Prefix]] = defaultdict(set)
         self._changed: dict[str, set[Prefix]] = defaultdict(set)
+        self._unsure: set[str] = set()
+        """Tables in which an update may have stopped halfway: the next `converge` redoes them."""
         self._changing = asyncio.Lock()
         self._flush: asyncio.Task[None] | None = None
 
@@ -53,45 +57,43 @@ class RouteTables:
     ) -> None:
         """Make every table hold what `intents` says; tables not named are emptied. Idempotent."""
         async with self._changing:
-            stale = {
+            self._unsure.update(
                 table_id
                 for table_id, intent in intents.items()
                 if self._intents.get(table_id) != intent
                 or self._owners.get(intent.vpc_id) != owners.get(intent.vpc_id)
-            }
+            )
             gone = self._intents.keys() - intents.keys()
             self._intents = dict(intents)
             self._owners = owners
             for table_id in gone:
-                held = len(self._data_plane.read(table_id))
-                await self._data_plane.forget(table_id)
-                self._rejected.pop(table_id, None)
-                if held:
-                    log.info("route_table_changed", route_table_id=table_id, removed=held)
-            for table_id in stale:
-                self._forget_rejections_of_others(intents[table_id])
+                await self._forget(table_id)
+            for table_id in sorted(self._unsure & intents.keys()):
+                self._rejected[table_id].clear()
+                self._waiting[table_id].clear()
                 await self._update(intents[table_id], self._every_prefix(intents[table_id]))
+            self._unsure.clear()
+
+    async def _forget(self, table_id: str) -> None:
+        held = len(self._data_plane.read(table_id))
+        await self._data_plane.forget(table_id)
+        self._rejected.pop(table_id, None)
+        self._waiting.pop(table_id, None)
+        if held:
+            log.info("route_table_changed", route_table_id=table_id, removed=held)
 
     def _every_prefix(self, intent: TableIntent) -> list[Prefix]:
-        prefixes = set(self._data_plane.read(intent.route_table_id))
-        for server_id in intent.route_server_ids:
-            prefixes.update(self._fib_of(server_id))
-        return sorted(prefixes)
+        installed = self._data_plane.read(intent.route_table_id)
+        return sorted(routing.every_prefix(intent, self._fibs(intent), installed))
 
-    def _forget_rejections_of_others(self, intent: TableIntent) -> None:
-        rejected = self._rejected[intent.route_table_id]
-        for key in [key for key in rejected if key[0] not in intent.route_server_ids]:
-            del rejected[key]
+    def _fibs(self, intent: TableIntent) -> dict[str, Mapping[Prefix, Path]]:
+        return {server_id: self._fib_of(server_id) for server_id in intent.route_server_ids}
 
     # --- a FIB changed ----------------------------------------------------------------------------
 
     def fib_changed(self, route_server_id: str, prefixes: Iterable[Prefix]) -> None:
         """Queue prefixes whose best path changed; the work happens in a task of its own."""
-        touched = [
-            table_id
-            for table_id, intent in self._intents.items()
-            if route_server_id in intent.route_server_ids
-        ]
+        touched = self.tables_of(route_server_id)
         if not touched:
             return
         prefixes = list(prefixes)
@@ -107,7 +109,15 @@ class RouteTables:
                 for table_id, prefixes in changed.items():
                     intent = self._intents.get(table_id)
                     if intent is not None:
-                        await self._update(intent, sorted(prefixes))
+                        await self._update_or_doubt(intent, sorted(prefixes))
+
+    async def _update_or_doubt(self, intent: TableIntent, prefixes: Sequence[Prefix]) -> None:
+        """A table whose update fails is left to the reconciler, and the other tables go on."""
+        try:
+            await self._update(intent, prefixes)
+        except Exception:
+            self._unsure.add(intent.route_table_id)
+            log.exception("route_table_failed", route_table_id=intent.route_table_id)
 
     async def settled(self) -> None:
         """Wait until everything queued so far has been written."""
@@ -118,37 +128,27 @@ class RouteTables:
 
     async def _update(self, intent: TableIntent, prefixes: Sequence[Prefix]) -> None:
         table_id = intent.route_table_id
-        fibs = {server_id: self._fib_of(server_id) for server_id in intent.route_server_ids}
+        fibs = self._fibs(intent)
         owners = self._owners.get(intent.vpc_id, {})
-        rejected = self._rejected[table_id]
-        totals = {"installed": 0, "replaced": 0, "removed": 0}
-        for batch in _slices(self._with_waiting(intent, prefixes), SLICE):
+        rejected, waiting = self._rejected[table_id], self._waiting[table_id]
+        totals: Counter[str] = Counter()
+        # Behind the prefixes come those that only lacked room: there may be some now.
+        due = [*prefixes, *sorted(waiting.difference(prefixes))]
+        for batch in _slices(due, SLICE):
             installed = self._data_plane.read(table_id)
             verdicts = routing.desired(intent, batch, fibs, owners.get, installed)
-            observed = {prefix: installed[prefix] for prefix in batch if prefix in installed}
-            changes = plan.diff(verdicts.entries, observed)
+            changes = plan.diff(verdicts.entries, installed, batch)
             await self._data_plane.apply(table_id, changes)
             for prefix in batch:
                 for server_id in intent.route_server_ids:
                     rejected.pop((server_id, prefix), None)
             rejected.update(verdicts.rejected)
-            totals["installed"] += len(verdicts.entries.keys() - observed.keys())
-            totals["removed"] += len(observed.keys() - verdicts.entries.keys())
-            totals["replaced"] += sum(
-                verdicts.entries.get(prefix, entry) != entry for prefix, entry in observed.items()
-            )
+            waiting.difference_update(batch)
+            waiting.update(verdicts.waiting)
+            totals.update(asdict(plan.tally(changes)))
             await asyncio.sleep(0)
         if any(totals.values()):
             log.info("route_table_changed", route_table_id=table_id, **totals)
-
-    def _with_waiting(self, intent: TableIntent, prefixes: Sequence[Prefix]) -> list[Prefix]:
-        """The prefixes, and behind them those that a full table had refused: one may have room
-        now."""
-        if intent.max_propagated is None:
-            return list(prefixes)
-        known = set(prefixes)
-        waiting = {prefix for _, prefix in self._rejected[intent.route_table_id]} - known
-        return [*prefixes, *sorted(waiting)]
 
     # --- looking ----------------------------------------------------------------------------------
 

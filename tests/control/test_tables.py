@@ -1,0 +1,106 @@
+"""Route tables follow the FIB, and a data plane that fails once is put right by the next repair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address
+
+from routeserver.control.reconcile.tables import Owners, RouteTables
+from routeserver.dataplane.memory import MemoryDataPlane
+from routeserver.domain.plan import Change
+from routeserver.domain.routing import TableIntent
+from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
+from routeserver.net.prefix import Prefix, parse_prefix
+from routeserver.rib.path import Path, Source
+from routeserver.rib.rib import Rib
+
+ONE, TWO, THREE = (parse_prefix(f"10.{n}.0.0/16") for n in (1, 2, 3))
+HOP = IPv4Address("10.0.1.10")
+OWNERS: dict[str, Owners] = {"vpc-1": {HOP: "eni-1"}}
+ATTRIBUTES = PathAttributes(Origin.IGP, (AsSegment(SegmentKind.AS_SEQUENCE, (65001,)),), HOP)
+
+
+def intent(limit: int | None = None, occupied: dict[Prefix, str] | None = None) -> TableIntent:
+    return TableIntent("rtb-1", "vpc-1", occupied or {}, ("rs-1",), limit)
+
+
+def a_rib() -> Rib:
+    rib = Rib()
+    rib.peer_up(Source("rsp-1", "rse-1", 1, 1))
+    return rib
+
+
+def announce(rib: Rib, *prefixes: Prefix) -> dict[Prefix, Path | None]:
+    rib.apply("rsp-1", [], [(ATTRIBUTES, prefixes)])
+    return rib.decide(100)
+
+
+def withdraw(rib: Rib, *prefixes: Prefix) -> dict[Prefix, Path | None]:
+    rib.apply("rsp-1", prefixes, [])
+    return rib.decide(100)
+
+
+class FailingOnce(MemoryDataPlane):
+    """Fails at the first write after `fail` is set."""
+
+    fail = False
+
+    async def apply(self, route_table_id: str, changes: Sequence[Change]) -> None:
+        if self.fail:
+            self.fail = False
+            raise OSError("no buffer space")
+        await super().apply(route_table_id, changes)
+
+
+async def test_a_changed_fib_reaches_the_table_and_leaves_it_again() -> None:
+    rib = a_rib()
+    tables = RouteTables(MemoryDataPlane(), lambda _: rib.fib)
+    await tables.converge({"rtb-1": intent()}, OWNERS)
+    tables.fib_changed("rs-1", announce(rib, ONE, TWO))
+    await tables.settled()
+    assert tables.read("rtb-1").keys() == {ONE, TWO}
+    tables.fib_changed("rs-1", withdraw(rib, ONE))
+    await tables.settled()
+    assert tables.read("rtb-1").keys() == {TWO}
+    await tables.converge({}, OWNERS)
+    assert not tables.read("rtb-1")
+
+
+async def test_what_a_full_table_refused_is_installed_when_there_is_room() -> None:
+    rib = a_rib()
+    tables = RouteTables(MemoryDataPlane(), lambda _: rib.fib)
+    await tables.converge({"rtb-1": intent(limit=2)}, OWNERS)
+    tables.fib_changed("rs-1", announce(rib, ONE, TWO, THREE))
+    await tables.settled()
+    assert tables.read("rtb-1").keys() == {ONE, TWO}
+    [refused] = tables.installations("rs-1", THREE, ["rtb-1"])
+    assert not refused.installed
+    assert "maximum of 2" in (refused.reason or "")
+    tables.fib_changed("rs-1", withdraw(rib, ONE))
+    await tables.settled()
+    assert tables.read("rtb-1").keys() == {TWO, THREE}
+
+
+async def test_a_reason_goes_when_its_cause_goes() -> None:
+    rib = a_rib()
+    announce(rib, ONE)
+    tables = RouteTables(MemoryDataPlane(), lambda _: rib.fib)
+    await tables.converge({"rtb-1": intent(occupied={ONE: "A static route is there."})}, OWNERS)
+    [refused] = tables.installations("rs-1", ONE, ["rtb-1"])
+    assert refused.reason == "A static route is there."
+    await tables.converge({"rtb-1": intent()}, OWNERS)
+    [installed] = tables.installations("rs-1", ONE, ["rtb-1"])
+    assert installed.installed
+
+
+async def test_a_data_plane_that_failed_is_put_right_by_the_next_activation() -> None:
+    rib = a_rib()
+    plane = FailingOnce()
+    tables = RouteTables(plane, lambda _: rib.fib)
+    await tables.converge({"rtb-1": intent()}, OWNERS)
+    plane.fail = True
+    tables.fib_changed("rs-1", announce(rib, ONE))
+    await tables.settled()
+    assert not tables.read("rtb-1")
+    await tables.converge({"rtb-1": intent()}, OWNERS)
+    assert tables.read("rtb-1").keys() == {ONE}

@@ -1,0 +1,140 @@
+"""GoBGP on loopback: sessions, attributes, withdrawal, refusal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.interop.gobgp.conftest import PORT
+from tests.interop.gobgp.daemon import GoBgp, Neighbour, Route
+from tests.interop.site import Site
+from tests.running import eventually
+
+IPV4 = ("198.51.100.0/24", "203.0.113.0/24")
+IPV6 = ("2001:db8:100::/48", "2001:db8:200::/48")
+
+
+def gobgp(folder: Path, site: Site, address: str, asn: int) -> GoBgp:
+    return GoBgp.make(folder, Neighbour(address, asn, site.endpoint_address, PORT))
+
+
+def routes_to(next_hop6: str) -> list[Route]:
+    ipv4 = [Route(prefix, med=50) for prefix in IPV4]
+    return [*ipv4, *(Route(prefix, next_hop6, med=50) for prefix in IPV6)]
+
+
+def test_both_families_arrive_over_one_ipv4_session_and_are_installed(
+    site: Site, tmp_path: Path
+) -> None:
+    address, ipv6 = "127.63.1.10", str(site.ipv6_network[0x10])
+    peer_id = site.add_appliance(address, 65010, ipv6=ipv6)
+    with gobgp(tmp_path, site, address, 65010) as daemon:
+        daemon.announce(*routes_to(ipv6))
+        site.wait_up(peer_id)
+        site.wait_installed(address, (*IPV4, *IPV6))
+        routes = site.routes_of(peer_id)
+        assert set(routes) == {*IPV4, *IPV6}
+        for prefix, route in routes.items():
+            assert route["RouteStatus"] == "in-fib"
+            assert route["Med"] == 50
+            assert route["AsPaths"] == ["65010"]
+            assert route["RouteServerEndpointId"] == site.endpoint_id
+            assert route["RouteInstallationDetails"] == [
+                {"RouteTableId": site.table_id, "RouteInstallationStatus": "installed"}
+            ]
+            assert route["NextHopIp"] == (ipv6 if ":" in prefix else address)
+
+
+def test_the_ipv4_mapped_next_hop_it_chooses_itself_is_the_interfaces_ipv4_address(
+    site: Site, tmp_path: Path
+) -> None:
+    address = "127.63.1.11"
+    peer_id = site.add_appliance(address, 65011)
+    with gobgp(tmp_path, site, address, 65011) as daemon:
+        daemon.announce(*(Route(prefix) for prefix in IPV6))
+        site.wait_installed(address, IPV6)
+        for route in site.routes_of(peer_id).values():
+            assert route["NextHopIp"] == f"::ffff:{address}"
+
+
+def test_a_withdrawn_prefix_leaves_and_the_others_stay(site: Site, tmp_path: Path) -> None:
+    address = "127.63.1.12"
+    peer_id = site.add_appliance(address, 65012)
+    gone4, stays4, gone6, stays6 = routes_to("")
+    with gobgp(tmp_path, site, address, 65012) as daemon:
+        daemon.announce(gone4, stays4, gone6, stays6)
+        site.wait_installed(address, (*IPV4, *IPV6))
+        daemon.withdraw(gone4, gone6)
+        site.wait_installed(address, (stays4.prefix, stays6.prefix))
+        assert set(site.routes_of(peer_id)) == {stays4.prefix, stays6.prefix}
+        assert site.peer(peer_id)["BgpStatus"]["Status"] == "up"
+
+
+def test_a_prefix_announced_anew_has_its_new_attributes(site: Site, tmp_path: Path) -> None:
+    address = "127.63.1.13"
+    peer_id = site.add_appliance(address, 65013)
+    with gobgp(tmp_path, site, address, 65013) as daemon:
+        daemon.announce(Route(IPV4[0], med=10))
+        site.wait_installed(address, IPV4[:1])
+        daemon.announce(Route(IPV4[0], med=20, as_path=[65099]))
+        eventually(
+            "the new route",
+            lambda: site.routes_of(peer_id)[IPV4[0]],
+            lambda route: (route["Med"], route["AsPaths"]) == (20, ["65013", "65099"]),
+        )
+
+
+def test_a_daemon_stopped_in_order_takes_its_routes_with_it(site: Site, tmp_path: Path) -> None:
+    address = "127.63.1.14"
+    peer_id = site.add_appliance(address, 65014)
+    with gobgp(tmp_path, site, address, 65014) as daemon:
+        daemon.announce(*routes_to(""))
+        site.wait_installed(address, (*IPV4, *IPV6))
+        daemon.daemon.stop()
+        site.wait_down(peer_id, seconds=5)
+        site.wait_installed(address, ())
+        assert site.routes_of(peer_id) == {}
+
+
+def test_a_killed_daemon_takes_its_routes_with_it(site: Site, tmp_path: Path) -> None:
+    address = "127.63.1.15"
+    peer_id = site.add_appliance(address, 65015)
+    with gobgp(tmp_path, site, address, 65015) as daemon:
+        daemon.announce(*routes_to(""))
+        site.wait_installed(address, (*IPV4, *IPV6))
+        daemon.daemon.kill()
+        site.wait_down(peer_id, seconds=5)
+        site.wait_installed(address, ())
+
+
+def test_a_four_octet_as_number_is_the_peers_own(site: Site, tmp_path: Path) -> None:
+    address, asn = "127.63.1.16", 4200000001
+    peer_id = site.add_appliance(address, asn)
+    with gobgp(tmp_path, site, address, asn) as daemon:
+        daemon.announce(Route(IPV4[0], med=2147483647, as_path=[4200000009, 65016]))
+        site.wait_installed(address, IPV4[:1])
+        route = site.routes_of(peer_id)[IPV4[0]]
+        assert route["AsPaths"] == ["4200000001", "4200000009", "65016"]
+        assert route["Med"] == 2147483647
+
+
+def test_a_daemon_that_is_no_configured_peer_is_refused(site: Site, tmp_path: Path) -> None:
+    with gobgp(tmp_path, site, "127.63.1.99", 65099) as daemon:
+        daemon.announce(*routes_to(""))
+        daemon.daemon.wait_for_log("received notification")
+        log = daemon.daemon.log_text(1_000_000)
+        assert "connection rejected" in log
+        assert "Peer Up" not in log
+    assert site.table() == {}
+
+
+def test_a_daemon_with_another_as_number_is_refused(site: Site, tmp_path: Path) -> None:
+    address = "127.63.1.17"
+    peer_id = site.add_appliance(address, 65017)
+    with gobgp(tmp_path, site, address, 65018) as daemon:
+        daemon.announce(*routes_to(""))
+        daemon.daemon.wait_for_log("received notification")
+        log = daemon.daemon.log_text(1_000_000)
+        assert "bad peer as" in log
+        assert "Peer Up" not in log
+        assert site.peer(peer_id)["BgpStatus"]["Status"] == "down"
+    assert site.routes_of(peer_id) == {}
