@@ -12,8 +12,8 @@ demo: ## see a failover, from nothing, in under a minute (APPLIANCE=bird: with B
 test: ## everything, with the real daemons (as root on Debian it installs them)
 	@scripts/setup && scripts/daemons && exec $(bin)/pytest
 
-unit: ## what needs no daemon and takes seconds
-	@scripts/setup && exec $(bin)/pytest --ignore=tests/interop
+unit: ## what needs no daemon and no server process: about half a minute
+	@scripts/setup && exec $(bin)/pytest --numprocesses=auto --ignore=tests/interop --ignore=tests/contract
 
 lint: ## ruff: rules and format
 	@scripts/setup && $(bin)/ruff check . && exec $(bin)/ruff format --check .

@@ -24,7 +24,8 @@ BOUND_S = 5.0
 
 
 def stopped(_link: Link, frr: Frr) -> None:
-    """TCP stays: bgpd itself goes on."""
+    """TCP stays: the kernel goes on acknowledging. bgpd is stopped too, else it calls again."""
+    frr.bgpd.send(signal.SIGSTOP)
     frr.bfdd.send(signal.SIGSTOP)
 
 
@@ -34,6 +35,7 @@ def unplugged(link: Link, _frr: Frr) -> None:
 
 def resumed(_link: Link, frr: Frr) -> None:
     frr.bfdd.send(signal.SIGCONT)
+    frr.bgpd.send(signal.SIGCONT)
 
 
 def plugged(link: Link, _frr: Frr) -> None:
@@ -81,10 +83,10 @@ def test_bfd_comes_up_and_its_failure_takes_the_session_and_the_routes(
             assert time.monotonic() - failed_at < BOUND_S
             assert site.routes() == {}
             assert peer["State"] == "available"
-            if fail is stopped:
-                frr.bgpd.wait_for_log("6/10 (Cease/BFD Down)")  # RFC 9384
 
             mend(link, frr)
+            if fail is stopped:
+                frr.bgpd.wait_for_log("6/10 (Cease/BFD Down)")  # RFC 9384
             site.wait_up(peer_id, bfd=True)
             eventually("back", site.table, lambda table: set(table) == {PREFIX})
         finally:

@@ -1,11 +1,13 @@
 """GoBGP as an appliance: its session from a file, its routes through its own command `gobgp`.
 
-It always announces four-octet AS numbers, so there is no two-octet speaker of it. Its API listens
-at the appliance's address, not at every one.
+It always announces four-octet AS numbers, so there is no two-octet speaker of it, and it takes at
+least five seconds to call. A NOTIFICATION before the session is up it counts but does not log. Its
+API listens at the appliance's address, not at every one.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,7 +71,7 @@ class Neighbour:
     local-address = "{self.local}"
     remote-port = {self.port}
   [neighbors.timers.config]
-    connect-retry = 1
+    connect-retry = 5
     idle-hold-time-after-reset = 1
   [[neighbors.afi-safis]]
     [neighbors.afi-safis.config]
@@ -108,6 +110,16 @@ class GoBgp:
     def withdraw(self, *routes: Route) -> None:
         for route in routes:
             self._command("global", "rib", "del", "-a", route.family, *route.words)
+
+    def withdraw_all(self) -> None:
+        for family in ("ipv4", "ipv6"):
+            self._command("global", "rib", "del", "all", "-a", family)
+
+    def notifications_received(self) -> int:
+        done = self._run("neighbor", self.neighbour.endpoint, "--json")
+        assert done.returncode == 0, f"gobgp neighbor: {done.stdout}"
+        received = json.loads(done.stdout)["state"]["messages"]["received"]
+        return int(received.get("notification", 0))
 
     def _command(self, *words: str) -> None:
         done = self._run(*words)
