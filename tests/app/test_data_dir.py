@@ -65,6 +65,35 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
         data_dir.read_server_info(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"account_id": 1, "access_key_id": 2, "secret_access_key": 3}',
+        '{"account_id": null, "access_key_id": null, "secret_access_key": null}',
+        '{"account_id": "", "access_key_id": "", "secret_access_key": ""}',
+        r'{"account_id": "1", "access_key_id": "\ud800", "secret_access_key": "s"}',
+        r'{"account_id": "1", "access_key_id": "a\nb", "secret_access_key": "s"}',
+        "[" * 200_000,
+    ],
+    ids=["numbers", "nulls", "empty", "surrogate", "line break", "deep"],
+)
+def test_a_key_that_no_server_has_written_is_damaged(tmp_path: Path, text: str) -> None:
+    (tmp_path / "root-key.json").write_text(text)
+    with pytest.raises(StartError, match=r"root-key.json is damaged; restore it from a backup"):
+        data_dir.read_root_key(tmp_path)
+
+
+def test_a_key_file_that_is_no_file_is_refused_without_waiting(tmp_path: Path) -> None:
+    path = tmp_path / "root-key.json"
+    os.mkfifo(path)
+    with pytest.raises(StartError, match=r"root-key.json is damaged"):
+        data_dir.read_root_key(tmp_path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(StartError, match="a directory is where a file should be; move it away"):
+        data_dir.read_root_key(tmp_path)
+
+
 def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.touch()

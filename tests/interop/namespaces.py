@@ -112,10 +112,11 @@ def wired(folder: Path, network: str, appliance: str) -> Iterator[tuple[Link, Si
     """
     with linked() as link, link.server.entered():
         server = Server(folder, bgp_port=179, bfd_port=3784)
-        server.start()
         try:
+            server.start()
             site = Site.build(server, network)
             link.add_addresses(f"{site.endpoint_address}/24", f"{appliance}/24")
             yield link, site
         finally:
-            server.stop()
+            if server.process is not None:
+                server.stop()

@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from inspect import get_annotations
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -34,6 +35,8 @@ _REMEDIES: Final[dict[int, str]] = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "the disk quota is used up; free some space",
     errno.ENAMETOOLONG: "its name is too long; choose another with --data-dir",
+    errno.EISDIR: "a directory is where a file should be; move it away",
+    errno.ELOOP: "a symbolic link there leads to itself; remove it",
 }
 
 Record = TypeVar("Record")
@@ -125,15 +128,29 @@ def write_server_info(path: Path, info: ServerInfo) -> None:
 def _read(path: Path, name: str, into: type[Record]) -> Record | None:
     with readable_errors(path):
         try:
-            written = (path / name).read_bytes()
+            # Without waiting, should somebody have left a pipe there.
+            descriptor = os.open(path / name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
+        with os.fdopen(descriptor, "rb") as file:
+            written = file.read()
     try:
-        return into(**json.loads(written))
-    except (ValueError, TypeError) as error:
+        return _sound(into(**json.loads(written)))
+    except (ValueError, TypeError, RecursionError) as error:
         raise StartError(
             f"{path / name} is damaged; restore it from a backup, or move it away and start again"
         ) from error
+
+
+def _sound(record: Record) -> Record:
+    """The record. Raises TypeError or ValueError for a value that no server has written."""
+    for name, type_name in get_annotations(type(record)).items():
+        value = getattr(record, name)
+        if type(value).__name__ != type_name:
+            raise TypeError(name)
+        if isinstance(value, str) and not (value and value.isascii() and value.isprintable()):
+            raise ValueError(name)
+    return record
 
 
 def _write(path: Path, name: str, record: Mapping[str, Any]) -> None:

@@ -17,8 +17,9 @@ PORT = 20181
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     require("bird", "bird2")
     server = Server(tmp_path_factory.mktemp("data"), bgp_port=PORT, bfd_port=23961)
-    server.start()
     try:
+        server.start()
         yield Site.build(server, "127.61")
     finally:
-        server.stop()
+        if server.process is not None:
+            server.stop()

@@ -18,8 +18,9 @@ PORT = 20182
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     require(str(FOLDER / "bgpd"), PACKAGE)
     server = Server(tmp_path_factory.mktemp("data"), bgp_port=PORT, bfd_port=23962)
-    server.start()
     try:
+        server.start()
         yield Site.build(server, "127.62")
     finally:
-        server.stop()
+        if server.process is not None:
+            server.stop()

@@ -128,7 +128,7 @@ def test_a_four_octet_as_number_is_the_peers_own(site: Site, tmp_path: Path) -> 
 def test_a_daemon_that_is_no_configured_peer_is_refused(site: Site, tmp_path: Path) -> None:
     with gobgp(tmp_path, site, "127.63.1.99", 65099) as daemon:
         daemon.announce(*routes_to(""))
-        refused(daemon)
+        refused(site, daemon, "no peer with this address is configured")
     assert site.table() == {}
 
 
@@ -137,11 +137,13 @@ def test_a_daemon_with_another_as_number_is_refused(site: Site, tmp_path: Path) 
     peer_id = site.add_appliance(address, 65017)
     with gobgp(tmp_path, site, address, 65018) as daemon:
         daemon.announce(*routes_to(""))
-        refused(daemon)
+        refused(site, daemon, "the peer says AS 65018, configured is AS 65017")
         assert site.peer(peer_id)["BgpStatus"]["Status"] == "down"
     assert site.routes_of(peer_id) == {}
 
 
-def refused(daemon: GoBgp) -> None:
+def refused(site: Site, daemon: GoBgp, reason: str) -> None:
+    """GoBGP tells that a NOTIFICATION came, the server's log which one it sent."""
     eventually("a NOTIFICATION", daemon.notifications_received, bool, seconds=30)
     assert "Peer Up" not in daemon.daemon.log_text(1_000_000)
+    assert reason in (site.server.data_dir / "stderr.jsonl").read_text()
