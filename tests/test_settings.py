@@ -152,6 +152,8 @@ def test_a_bad_value_names_the_setting_its_source_and_the_remedy(
         ("bgp_port = true", "bgp_port is True (file {path}); it must be a whole number"),
         ("zones = [1]", "zones is [1] (file {path}); it must be zone letters"),
         ("bgp_port = ", "{path} is not TOML: "),
+        ("bgp_port = " + "1" * 9000, "{path} is not TOML: "),
+        ("zones = " + "[" * 100_000, "{path} is not TOML: "),
         (
             "keepalive_s = 30",
             "keepalive_s is 30 (file {path}) with hold_time_s 30; make it shorter",

@@ -6,7 +6,10 @@ import os
 import re
 from pathlib import Path
 
-from routeserver.app.data_dir import database_url, read_root_key
+import pytest
+
+from routeserver.app.data_dir import ROOT_KEY, database_url, read_root_key, write_root_key
+from routeserver.app.errors import StartError
 from routeserver.app.root_key import ensure_root_key, new_root_key
 from routeserver.store import Store
 
@@ -51,3 +54,21 @@ async def test_a_database_that_forgot_the_key_is_told_again(tmp_path: Path) -> N
             assert await tx.access_key(key.access_key_id) is not None
     finally:
         await store.close()
+
+
+async def test_a_lost_key_file_is_written_again_from_the_database(tmp_path: Path) -> None:
+    store = await Store.open(database_url(tmp_path))
+    try:
+        first = await ensure_root_key(tmp_path, store, os.urandom)
+        (tmp_path / ROOT_KEY).unlink()
+        assert await ensure_root_key(tmp_path, store, os.urandom) == first
+    finally:
+        await store.close()
+    assert read_root_key(tmp_path) == first
+
+
+def test_a_key_that_others_may_read_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    write_root_key(tmp_path, new_root_key(os.urandom))
+    (tmp_path / ROOT_KEY).chmod(0o640)
+    with pytest.raises(StartError, match=r"mode 0640.*chmod 600"):
+        read_root_key(tmp_path)

@@ -154,6 +154,21 @@ async def test_a_listener_that_fails_does_not_end_bfd(place: Place, engine: Engi
     await daemon.close()
 
 
+async def test_one_loss_that_cannot_be_told_hides_no_other_at_the_end_of_the_grace() -> None:
+    told: list[str] = []
+
+    def fail(change: BfdChange) -> None:
+        told.append(change.session_id)
+        raise RuntimeError(change.session_id)
+
+    daemon = BfdDaemon(fail)
+    for session_id in ("a", "b"):
+        daemon._reported.changed(BfdChange(session_id, up=True, reason="", at=0.0, failure=False))
+    daemon._reported.daemon_died()
+    daemon._end_grace()
+    assert told == ["a", "b"]
+
+
 async def test_a_daemon_that_cannot_start_is_an_error_of_one_line(
     place: Place, here: Reports, monkeypatch: pytest.MonkeyPatch
 ) -> None:

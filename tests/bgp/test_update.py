@@ -277,11 +277,22 @@ def test_a_two_octet_peer_hands_on_a_four_octet_path() -> None:
     )
 
 
-def test_the_first_as_is_looked_for_in_as_path_and_not_in_as4_path() -> None:
-    assert only(two_octet("0201fde9", AS4_PATH), TWO_OCTET).as_path == (sequence(70000),)
-    as4_path = attribute(0xC0, 17, bytes.fromhex("0201 0000fde9"))
-    (ignored,) = read(two_octet("02015ba0", as4_path), TWO_OCTET).ignored
-    assert "starts with AS 23456" in ignored.reason
+def test_a_peer_with_a_four_octet_as_may_come_first_as_as_trans() -> None:
+    assert only(two_octet("02015ba0", AS4_PATH), TWO_OCTET).as_path == (sequence(70000),)
+
+
+@pytest.mark.parametrize(
+    ("path", "as4_path", "found"),
+    [
+        ("0201fde9", "0201 00011170", "AS 70000"),  # AS_PATH knows the peer by another number
+        ("02015ba0", "0201 00000007", "AS 7"),  # has room in AS_PATH
+        ("02015ba0", "", "AS 23456"),
+    ],
+)
+def test_as4_path_puts_nobody_else_first(path: str, as4_path: str, found: str) -> None:
+    extra = attribute(0xC0, 17, bytes.fromhex(as4_path)) if as4_path else b""
+    (ignored,) = read(two_octet(path, extra), TWO_OCTET).ignored
+    assert f"starts with {found}," in ignored.reason
 
 
 def test_a_malformed_as4_path_is_discarded_and_the_route_stays() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,18 @@ def test_env_says_when_a_file_is_damaged(
     (tmp_path / "root-key.json").write_text("{")
     assert status_of(["env", f"--data-dir={tmp_path}"]) == 2
     assert "root-key.json is damaged; " in capsys.readouterr().err
+
+
+def test_output_that_cannot_be_written_is_a_mistake_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with suppress(OSError), Path("/dev/full").open("w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert status_of(["config", "--json"]) == 2
+    message = "routeserver: cannot write the output: the disk is full; free some space\n"
+    assert capsys.readouterr().err == message
+
+
+def test_a_closed_output_is_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)
+    assert status_of(["config", "--json"]) == 0

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
+import pytest
+
+from routeserver.control.reconcile import tables as under_test
 from routeserver.control.reconcile.tables import Owners, RouteTables
 from routeserver.dataplane.memory import MemoryDataPlane
 from routeserver.domain.plan import Change
@@ -51,6 +54,12 @@ class FailingOnce(MemoryDataPlane):
             raise OSError("no buffer space")
         await super().apply(route_table_id, changes)
 
+    async def forget(self, route_table_id: str) -> None:
+        if self.fail:
+            self.fail = False
+            raise OSError("no buffer space")
+        await super().forget(route_table_id)
+
 
 async def test_a_changed_fib_reaches_the_table_and_leaves_it_again() -> None:
     rib = a_rib()
@@ -81,6 +90,23 @@ async def test_what_a_full_table_refused_is_installed_when_there_is_room() -> No
     assert tables.read("rtb-1").keys() == {TWO, THREE}
 
 
+async def test_room_made_by_a_later_slice_is_given_to_what_an_earlier_one_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(under_test, "SLICE", 1)
+    rib = a_rib()
+    tables = RouteTables(MemoryDataPlane(), lambda _: rib.fib)
+    await tables.converge({"rtb-1": intent(limit=1)}, OWNERS)
+    tables.fib_changed("rs-1", announce(rib, TWO))
+    await tables.settled()
+    rib.apply("rsp-1", [TWO], [(ATTRIBUTES, [ONE])])
+    tables.fib_changed("rs-1", rib.decide(100))
+    await tables.settled()
+    assert tables.read("rtb-1").keys() == {ONE}
+    [installed] = tables.installations("rs-1", ONE, ["rtb-1"])
+    assert installed.installed
+
+
 async def test_a_reason_goes_when_its_cause_goes() -> None:
     rib = a_rib()
     announce(rib, ONE)
@@ -104,3 +130,17 @@ async def test_a_data_plane_that_failed_is_put_right_by_the_next_activation() ->
     assert not tables.read("rtb-1")
     await tables.converge({"rtb-1": intent()}, OWNERS)
     assert tables.read("rtb-1").keys() == {ONE}
+
+
+async def test_a_table_that_could_not_be_emptied_is_emptied_by_the_next_activation() -> None:
+    rib = a_rib()
+    announce(rib, ONE)
+    plane = FailingOnce()
+    tables = RouteTables(plane, lambda _: rib.fib)
+    await tables.converge({"rtb-1": intent()}, OWNERS)
+    plane.fail = True
+    with pytest.raises(OSError, match="no buffer space"):
+        await tables.converge({}, OWNERS)
+    assert tables.read("rtb-1")
+    await tables.converge({}, OWNERS)
+    assert not tables.read("rtb-1")

@@ -1,4 +1,5 @@
-"""A site to meet real daemons at: a server process, a loopback VPC, one endpoint, a propagated table.
+"""A site to meet real daemons at: a server process, a loopback VPC, one endpoint, a propagated
+table.
 
 Each daemon takes an address of its own inside the VPC, so that nothing they bind collides.
 """
@@ -58,11 +59,11 @@ class Site:
         ec2.create_route_server_endpoint(**rs, SubnetId=subnet["SubnetId"])
         endpoint = eventually(
             "endpoint",
-            lambda: [
+            lambda: next(
                 each
                 for each in ec2.describe_route_server_endpoints()["RouteServerEndpoints"]
                 if each["RouteServerId"] == made["RouteServerId"]
-            ][0],
+            ),
             lambda each: each["State"] == "available",
         )
         ec2.enable_route_server_propagation(**rs, RouteTableId=table_id)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from routeserver.rib.rib import Applied, Rib
 from routeserver.speaker.announcement import synthetic_prefixes
 from routeserver.speaker.connection import Connection
 from routeserver.speaker.speaker import Speaker
-from routeserver.speaker.spec import Limits
+from routeserver.speaker.spec import EndpointSpec, Limits
 from tests.speaker.support import (
     ENDPOINT,
     A,
@@ -223,3 +224,22 @@ async def test_a_flood_of_routes_is_read_in_slices_and_ends_complete(
     await sink.until(lambda: len(sink.fibs["rs-1"]) == count + 1)
     assert max(len(delta) for _, delta in sink.deltas) <= 500
     await speaker.close()
+
+
+async def test_an_appliance_may_dial_all_its_endpoints_at_once(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    """After a restart of the appliance; ten endpoints are what the quota allows a route server."""
+    [server] = route_server().values()
+    addresses = [f"127.77.2.{number}" for number in range(4, 14)]
+    endpoints = tuple(
+        EndpointSpec(f"rse-{address}", address, (peer(f"rsp-{address}", A),))
+        for address in addresses
+    )
+    await speaker.converge({"rs-1": replace(server, endpoints=endpoints)})
+    routers = [Router(A, 65_001) for _ in addresses]
+    await asyncio.gather(
+        *(router.connect(fabric, to) for router, to in zip(routers, addresses, strict=True))
+    )
+    for address in addresses:
+        await sink.until_up(f"rsp-{address}")

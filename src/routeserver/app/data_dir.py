@@ -12,6 +12,7 @@ import errno
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -109,7 +110,16 @@ def database_url(path: Path) -> str:
 
 def read_root_key(path: Path) -> RootKey | None:
     """The root access key, or None where no server has been started. Raises StartError."""
-    return _read(path, ROOT_KEY, RootKey)
+    key = _read(path, ROOT_KEY, RootKey)
+    if key is not None:
+        with readable_errors(path):
+            mode = stat.S_IMODE((path / ROOT_KEY).stat().st_mode)
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise StartError(
+                f"others may read or change the root key (mode {mode:04o}); "
+                f"run chmod 600 {path / ROOT_KEY}"
+            )
+    return key
 
 
 def write_root_key(path: Path, key: RootKey) -> None:

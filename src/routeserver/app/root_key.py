@@ -1,7 +1,8 @@
 """The account and its root access key: made at the first start, the same ever after.
 
 The key file is written before the database learns of the key, and the database is told at every
-start, so that a crash between the two leaves a server whose key file works.
+start, so that a crash between the two leaves a server whose key file works. A file that is lost is
+written again from the database.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ async def ensure_root_key(
     """The root key of this data directory, known to the store. Raises StartError or StoreError."""
     key = read_root_key(data_dir)
     if key is None:
-        key = new_root_key(random_bytes)
+        key = await _known_key(store) or new_root_key(random_bytes)
         write_root_key(data_dir, key)
     known = AccessKey(
         access_key_id=key.access_key_id,
@@ -33,6 +34,16 @@ async def ensure_root_key(
         if await tx.access_key(key.access_key_id) != known:
             await tx.put_access_key(known)
     return key
+
+
+async def _known_key(store: Store) -> RootKey | None:
+    """The key of an earlier start whose file is gone: without it, its account's resources would be
+    out of reach.
+    """
+    async with store.read() as tx:
+        for known in await tx.access_keys_of(":root"):
+            return RootKey(known.account_id, known.access_key_id, known.secret)
+    return None
 
 
 def new_root_key(random_bytes: Callable[[int], bytes]) -> RootKey:

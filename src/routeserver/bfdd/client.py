@@ -168,10 +168,7 @@ class BfdDaemon:
                 except ChannelError as error:
                     _log.warning("bfd_daemon_misunderstood", reason=str(error))
                     continue
-                try:
-                    self._hear(message)
-                except Exception:  # whoever is told of a change must not be able to end BFD
-                    _log.exception("bfd_change_not_taken")
+                self._hear(message)
         finally:
             self._process = None
             self._ready.clear()
@@ -216,7 +213,13 @@ class BfdDaemon:
             self._handovers.pop(change.session_id, None)
         report = self._reported.changed(change)
         if report is not None:
-            self._on_change(report)
+            self._report(report)
+
+    def _report(self, change: BfdChange) -> None:
+        try:
+            self._on_change(change)
+        except Exception:  # whoever is told of a change must not be able to end BFD
+            _log.exception("bfd_change_not_taken", session_id=change.session_id)
 
     def _is_current(self, session_id: str) -> bool:
         """False for what the daemon said before it knew this session, of another of that name."""
@@ -240,4 +243,4 @@ class BfdDaemon:
 
     def _end_grace(self) -> None:
         for change in self._reported.grace_ended(time.time()):
-            self._on_change(change)
+            self._report(change)

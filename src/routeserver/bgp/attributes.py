@@ -16,6 +16,7 @@ from routeserver.bgp.as_path import AsPath, contains_asn, first_asn, merge_as4_p
 from routeserver.bgp.attribute_list import Fault, read_attributes
 from routeserver.bgp.attribute_values import AttributeCode, Fields, Verdict, resolve_four_octet
 from routeserver.bgp.errors import ErrorCode, Notification, UpdateError
+from routeserver.bgp.messages import AS_TRANS
 from routeserver.bgp.next_hop import NextHop, refusal_of
 from routeserver.net.path import PathAttributes, RawAttribute
 from routeserver.net.prefix import Family
@@ -142,7 +143,7 @@ def _accepted(
         if fields.as4_path is not None:
             as_path = merge_as4_path(as_path, fields.as4_path)
         fault = (
-            _first_as_fault(fields.as_path, context)
+            _first_as_fault(as_path, fields.as_path, context)
             or _loop_fault(as_path, context)
             or _next_hop_fault(next_hop, context)
         )
@@ -182,12 +183,14 @@ _MALFORMED_AS_PATH: Final = Notification(
 )
 
 
-def _first_as_fault(received: AsPath, context: DecodeContext) -> Fault | None:
-    """RFC 4271 §6.3, on AS_PATH as it came: a two-octet peer whose own AS has four octets puts the
-    number of its OPEN there, and the real one in AS4_PATH.
+def _first_as_fault(as_path: AsPath, received: AsPath, context: DecodeContext) -> Fault | None:
+    """RFC 4271 §6.3. A peer with a four-octet AS that talks two octets has AS_TRANS as its place in
+    the AS_PATH it sends, and is known to us by another number (RFC 6793 §4.2.2).
     """
-    first = first_asn(received)
+    first = first_asn(as_path)
     if context.internal or first == context.peer_asn:
+        return None
+    if first is not None and first > 0xFFFF and first_asn(received) == AS_TRANS:
         return None
     found = "no AS" if first is None else f"AS {first}"
     reason = f"AS_PATH starts with {found}, not with the peer's AS {context.peer_asn}"

@@ -6,6 +6,7 @@ status 2; it is never a traceback.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Final
@@ -24,6 +25,7 @@ from routeserver.store import StoreError
 
 USER_ERROR: Final = 2
 INTERRUPTED: Final = 130
+_NO_SPACE: Final = {errno.ENOSPC, errno.EDQUOT}
 
 cli = typer.Typer(
     name="routeserver",
@@ -65,7 +67,8 @@ def status_of(arguments: Sequence[str]) -> int:
     """Run a command; its exit status."""
     try:
         status = cli(list(arguments) or ["--help"], prog_name="routeserver", standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by whoever started us
+            sys.stdout.flush()
     except (SettingsError, StartError, StoreError) as error:
         return _fail(str(error))
     except TyperException as error:
@@ -76,6 +79,11 @@ def status_of(arguments: Sequence[str]) -> int:
         # Whoever read our output has seen enough; Python must not flush to them at exit.
         sys.stdout = None
         return 0
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        sys.stdout = None
+        return _fail("cannot write the output: the disk is full; free some space")
     except (Abort, KeyboardInterrupt):
         return INTERRUPTED
     return int(status or 0)

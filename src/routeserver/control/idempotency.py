@@ -3,14 +3,14 @@ API requests").
 
 The token is kept in the transaction that makes the resource, beside a digest of the parameters, so
 that a client that never saw its answer gets it the second time, and one that uses a token for
-something else is told.
+something else is told. After a day it is forgotten.
 """
 
 from __future__ import annotations
 
 import json
 from hashlib import sha256
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from routeserver.control.call import Call, Params
 from routeserver.domain.refusal import Refusal
@@ -19,6 +19,9 @@ from routeserver.domain.resources import Resource
 R = TypeVar("R", bound=Resource)
 
 MAX_TOKEN_LENGTH = 64
+
+TOKEN_LIFETIME_S: Final = 86_400
+"""How long a repetition is recognised at least."""
 
 
 async def once(call: Call, params: Params, type_: type[R]) -> R | None:
@@ -54,9 +57,13 @@ async def once(call: Call, params: Params, type_: type[R]) -> R | None:
 
 
 async def remember(call: Call, params: Params, resource: Resource) -> None:
-    """Keep that this request made `resource`; nothing when it carries no token."""
+    """Keep that this request made `resource`; nothing when it carries no token.
+
+    A client's old tokens go with each new one: SDKs put one into every request.
+    """
     token = params.get("ClientToken")
     if token:
+        await call.tx.forget_tokens(call.now - TOKEN_LIFETIME_S)
         await call.tx.put_token(call.action, token, digest(params), resource.id, call.now)
 
 

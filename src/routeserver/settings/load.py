@@ -151,7 +151,7 @@ def _from_file(path: Path) -> dict[str, tuple[object, str]]:
         raise SettingsError(
             f"cannot read the settings file {path}: {reason}; correct --config or {CONFIG_VARIABLE}"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOML, UTF-8, numbers and nesting beyond bounds
         raise SettingsError(f"{path} is not TOML: {error}; correct it there") from error
     for name in table:
         if name not in BY_NAME:

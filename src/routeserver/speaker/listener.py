@@ -87,7 +87,7 @@ class Listener:
     def admit(self, connection: Connection) -> Session | Notification | None:
         self._idle.clear()
         self._serves[connection] = None
-        full = self._pending.enter(connection.remote)
+        full = self._pending.enter((self.address, connection.remote))
         if full is not None:
             self._refuse(connection, full)
             return None
@@ -127,7 +127,7 @@ class Listener:
     def _stop_counting(self, connection: Connection) -> None:
         if connection in self._counted:
             self._counted.discard(connection)
-            self._pending.leave(connection.remote)
+            self._pending.leave((self.address, connection.remote))
 
     def _refuse(self, connection: Connection, reason: str) -> None:
         _log.info(

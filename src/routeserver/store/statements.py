@@ -195,6 +195,11 @@ def delete_old_tokens(scoped: bool) -> Delete:
 SELECT_ACCESS_KEY: Final = select(*ACCESS_KEY.c).where(
     ACCESS_KEY.c.access_key_id == bindparam("w_access_key_id")
 )
+SELECT_ACCESS_KEYS: Final = (
+    select(*ACCESS_KEY.c)
+    .where(ACCESS_KEY.c.principal_arn.endswith(bindparam("w_suffix"), autoescape=False))
+    .order_by(ACCESS_KEY.c.access_key_id)
+)
 
 
 @cache

@@ -303,6 +303,14 @@ class Transaction:
         )
         return None if row is None else AccessKey(*row)
 
+    async def access_keys_of(self, principal_arn_suffix: str) -> Sequence[AccessKey]:
+        """The keys of principals whose ARN ends so, such as ``:root``, in order of their ids."""
+        bound = {"w_suffix": principal_arn_suffix}
+        rows = await self._lease.run(
+            lambda connection: connection.execute(statements.SELECT_ACCESS_KEYS, bound).all()
+        )
+        return [AccessKey(*row) for row in rows]
+
     async def put_access_key(self, key: AccessKey) -> None:
         """Adds the key, or replaces what is known of it."""
         row = {

@@ -1,4 +1,4 @@
-"""One server and site for ExaBGP's tests on loopback; every test stands at an address of its own."""
+"""One server and site for ExaBGP's tests; every test stands at an address of its own."""
 
 from __future__ import annotations
 

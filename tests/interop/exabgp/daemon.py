@@ -1,13 +1,13 @@
-"""ExaBGP as an appliance: its configuration file, written anew and reloaded to change it.
+"""ExaBGP as an appliance: its first routes in its file, changes as commands to its API.
 
-It reads an environment file of its own in place of the system's, keeps its user, opens no control
-pipe and accepts no connections. What it announces is what the file says: next hops, and AS paths as
-a whole.
+Its API is a program it starts and reads: here `cat` on a pipe that the test writes to. It reads an
+environment file of its own in place of the system's, keeps its user, and accepts no connections.
+What it announces is what it is told: next hops, and AS paths as a whole.
 """
 
 from __future__ import annotations
 
-import signal
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from tests.interop.daemons import Daemon, require
 SERVER_ASN: Final = 65000
 ENVIRONMENT: Final = """\
 [exabgp.api]
+ack = false
 cli = false
 
 [exabgp.daemon]
@@ -45,7 +46,7 @@ class Route:
     def line(self) -> str:
         med = "" if self.med is None else f" med {self.med}"
         as_path = f" as-path [ {' '.join(map(str, self.as_path))} ]" if self.as_path else ""
-        return f"unicast {self.prefix} next-hop {self.next_hop} origin igp{med}{as_path};"
+        return f"{self.prefix} next-hop {self.next_hop} origin igp{med}{as_path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,14 @@ class Neighbour:
     port: int
     four_octet: bool = True
 
-    def config(self, routes: Sequence[Route]) -> str:
-        ipv4 = "\n      ".join(route.line for route in routes if ":" not in route.prefix)
-        ipv6 = "\n      ".join(route.line for route in routes if ":" in route.prefix)
+    def config(self, commands: Path, routes: Sequence[Route]) -> str:
+        static = "\n    ".join(f"route {route.line};" for route in routes)
         return f"""\
+process commands {{
+  run /bin/cat {commands};
+  encoder text;
+}}
+
 neighbor {self.endpoint} {{
   router-id {self.local};
   local-address {self.local};
@@ -70,13 +75,9 @@ neighbor {self.endpoint} {{
   connect {self.port};
   capability {{ asn4 {"enable" if self.four_octet else "disable"}; }}
   family {{ ipv4 unicast; ipv6 unicast; }}
-  announce {{
-    ipv4 {{
-      {ipv4}
-    }}
-    ipv6 {{
-      {ipv6}
-    }}
+  api {{ processes [ commands ]; }}
+  static {{
+    {static}
   }}
 }}
 """
@@ -84,32 +85,42 @@ neighbor {self.endpoint} {{
 
 @dataclass
 class ExaBgp:
-    """One ExaBGP process; `say` reconfigures it while the session stays up."""
+    """One ExaBGP process and the pipe its commands go through."""
 
-    folder: Path
-    neighbour: Neighbour
+    commands: Path
     daemon: Daemon
+    pipe: int = -1
 
     @classmethod
     def make(cls, folder: Path, neighbour: Neighbour, *routes: Route) -> ExaBgp:
-        environment = folder / "exabgp.env"
+        environment, config = folder / "exabgp.env", folder / "exabgp.conf"
+        commands = folder / "commands"
+        os.mkfifo(commands)
         environment.write_text(ENVIRONMENT)
-        config = str(folder / "exabgp.conf")
-        arguments = [require("exabgp", "exabgp"), "--env", str(environment), config]
-        made = cls(folder, neighbour, Daemon("exabgp", arguments, folder / "exabgp.log"))
-        made._write(routes)
-        return made
+        config.write_text(neighbour.config(commands, routes))
+        arguments = [require("exabgp", "exabgp"), "--env", str(environment), str(config)]
+        return cls(commands, Daemon("exabgp", arguments, folder / "exabgp.log"))
 
-    def say(self, *routes: Route) -> None:
-        self._write(routes)
-        self.daemon.send(signal.SIGUSR1)
+    def announce(self, *routes: Route) -> None:
+        for route in routes:
+            self._command(f"announce route {route.line}")
 
-    def _write(self, routes: Sequence[Route]) -> None:
-        (self.folder / "exabgp.conf").write_text(self.neighbour.config(routes))
+    def withdraw(self, *routes: Route) -> None:
+        for route in routes:
+            self._command(f"withdraw route {route.line}")
+
+    def _command(self, command: str) -> None:
+        self.daemon.check()
+        os.write(self.pipe, f"{command}\n".encode())
 
     def __enter__(self) -> ExaBgp:
+        # Open both ways it waits for no reader, and `cat` ends when it is closed, not before.
+        self.pipe = os.open(self.commands, os.O_RDWR | os.O_CLOEXEC)
         self.daemon.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.daemon.stop()
+        try:
+            self.daemon.stop()
+        finally:
+            os.close(self.pipe)

@@ -79,10 +79,24 @@ def test_a_withdrawn_prefix_leaves_and_the_others_stay(site: Site, tmp_path: Pat
     said = (gone4, stays4, gone6, stays6)
     with ExaBgp.make(tmp_path, neighbour(site, address, 65013), *said) as daemon:
         site.wait_installed(address, (*IPV4, *IPV6))
-        daemon.say(stays4, stays6)
+        daemon.withdraw(gone4, gone6)
         site.wait_installed(address, (stays4.prefix, stays6.prefix))
         assert set(site.routes_of(peer_id)) == {stays4.prefix, stays6.prefix}
         assert site.peer(peer_id)["BgpStatus"]["Status"] == "up"
+
+
+def test_a_prefix_announced_anew_has_its_new_attributes(site: Site, tmp_path: Path) -> None:
+    address = "127.65.1.17"
+    peer_id = site.add_appliance(address, 65017)
+    said = Route(IPV4[0], address, med=10)
+    with ExaBgp.make(tmp_path, neighbour(site, address, 65017), said) as daemon:
+        site.wait_installed(address, IPV4[:1])
+        daemon.announce(Route(IPV4[0], address, med=20, as_path=[65017, 65099]))
+        eventually(
+            "the new route",
+            lambda: site.routes_of(peer_id)[IPV4[0]],
+            lambda route: (route["Med"], route["AsPaths"]) == (20, ["65017", "65099"]),
+        )
 
 
 def test_a_daemon_stopped_in_order_takes_its_routes_with_it(site: Site, tmp_path: Path) -> None:
@@ -123,8 +137,8 @@ def test_a_daemon_that_is_no_configured_peer_is_refused(site: Site, tmp_path: Pa
     address = "127.65.1.99"
     here = neighbour(site, address, 65099)
     with ExaBgp.make(tmp_path, here, *routes_to(address)) as daemon:
-        daemon.daemon.wait_for_log("notification")
-        assert "XXX" not in daemon.daemon.log_text()
+        daemon.daemon.wait_for_log("notification received (6,5)")
+        assert "UPDATE" not in daemon.daemon.log_text(1_000_000)
     assert site.table() == {}
 
 
@@ -133,7 +147,7 @@ def test_a_daemon_with_another_as_number_is_refused(site: Site, tmp_path: Path) 
     peer_id = site.add_appliance(address, 65018)
     here = neighbour(site, address, 65019)
     with ExaBgp.make(tmp_path, here, *routes_to(address)) as daemon:
-        daemon.daemon.wait_for_log("notification")
-        assert "XXX" not in daemon.daemon.log_text()
+        daemon.daemon.wait_for_log("notification received (2,2)")
+        assert "UPDATE" not in daemon.daemon.log_text(1_000_000)
         assert site.peer(peer_id)["BgpStatus"]["Status"] == "down"
     assert site.routes_of(peer_id) == {}

@@ -1,4 +1,4 @@
-"""One server and site for GoBGP's tests on loopback; every test stands at an address of its own."""
+"""One server and site for GoBGP's tests; most of them share one session."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ neighbor {self.endpoint} {{
   set nexthop no-modify
 }}
 allow to any
-"""
+"""  # noqa: S608 - not SQL
 
 
 @dataclass

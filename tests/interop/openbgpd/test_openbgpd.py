@@ -120,7 +120,7 @@ def test_a_two_octet_speaker_is_a_peer_like_any_other(site: Site, tmp_path: Path
 def test_a_four_octet_as_behind_a_two_octet_session_is_shown_by_its_own_number(
     site: Site, tmp_path: Path
 ) -> None:
-    """The OPEN and AS_PATH have the old number, AS4_PATH the real one (RFC 6793 §4.2.2)."""
+    """The OPEN has its old number, AS_PATH has AS_TRANS, AS4_PATH the real one."""
     address, asn, old_asn = "127.64.1.17", 4200000001, 65017
     peer_id = site.add_appliance(address, old_asn)
     here = Neighbour(address, asn, site.endpoint_address, PORT, four_octet=False, old_asn=old_asn)
@@ -133,8 +133,8 @@ def test_a_daemon_that_is_no_configured_peer_is_refused(site: Site, tmp_path: Pa
     address = "127.64.1.99"
     here = neighbour(site, address, 65099)
     with OpenBgpd.make(tmp_path, here, *routes_to(address)) as daemon:
-        daemon.daemon.wait_for_log("connection rejected")
-        assert "Established" not in daemon.daemon.log_text()
+        daemon.daemon.wait_for_log("received notification: Cease, connection rejected")
+        assert "-> Established" not in daemon.daemon.log_text(1_000_000)
     assert site.table() == {}
 
 
@@ -143,7 +143,7 @@ def test_a_daemon_with_another_as_number_is_refused(site: Site, tmp_path: Path) 
     peer_id = site.add_appliance(address, 65018)
     here = neighbour(site, address, 65019)
     with OpenBgpd.make(tmp_path, here, *routes_to(address)) as daemon:
-        daemon.daemon.wait_for_log("ad peer")
-        assert "Established" not in daemon.daemon.log_text()
+        daemon.daemon.wait_for_log("received notification: error in OPEN message, AS unacceptable")
+        assert "-> Established" not in daemon.daemon.log_text(1_000_000)
         assert site.peer(peer_id)["BgpStatus"]["Status"] == "down"
     assert site.routes_of(peer_id) == {}

@@ -63,16 +63,18 @@ class RouteTables:
                 if self._intents.get(table_id) != intent
                 or self._owners.get(intent.vpc_id) != owners.get(intent.vpc_id)
             )
-            gone = self._intents.keys() - intents.keys()
+            self._unsure |= self._intents.keys() - intents.keys()
             self._intents = dict(intents)
             self._owners = owners
-            for table_id in gone:
-                await self._forget(table_id)
-            for table_id in sorted(self._unsure & intents.keys()):
-                self._rejected[table_id].clear()
-                self._waiting[table_id].clear()
-                await self._update(intents[table_id], self._every_prefix(intents[table_id]))
-            self._unsure.clear()
+            for table_id in sorted(self._unsure):
+                intent = intents.get(table_id)
+                if intent is None:
+                    await self._forget(table_id)
+                else:
+                    self._rejected[table_id].clear()
+                    self._waiting[table_id].clear()
+                    await self._update(intent, self._every_prefix(intent))
+                self._unsure.discard(table_id)
 
     async def _forget(self, table_id: str) -> None:
         held = len(self._data_plane.read(table_id))
@@ -132,9 +134,7 @@ class RouteTables:
         owners = self._owners.get(intent.vpc_id, {})
         rejected, waiting = self._rejected[table_id], self._waiting[table_id]
         totals: Counter[str] = Counter()
-        # Behind the prefixes come those that only lacked room: there may be some now.
-        due = [*prefixes, *sorted(waiting.difference(prefixes))]
-        for batch in _slices(due, SLICE):
+        for batch in self._batches(intent, prefixes):
             installed = self._data_plane.read(table_id)
             verdicts = routing.desired(intent, batch, fibs, owners.get, installed)
             changes = plan.diff(verdicts.entries, installed, batch)
@@ -149,6 +149,15 @@ class RouteTables:
             await asyncio.sleep(0)
         if any(totals.values()):
             log.info("route_table_changed", route_table_id=table_id, **totals)
+
+    def _batches(self, intent: TableIntent, prefixes: Sequence[Prefix]) -> Iterator[list[Prefix]]:
+        """Behind the prefixes come those that only lacked room: there may be some now."""
+        waiting = self._waiting[intent.route_table_id]
+        yield from _slices([*prefixes, *sorted(waiting.difference(prefixes))], SLICE)
+        # What a later slice took away is room for what an earlier one refused.
+        held, limit = len(self._data_plane.read(intent.route_table_id)), intent.max_propagated
+        if limit is not None and held < limit:
+            yield from _slices(sorted(waiting), SLICE)
 
     # --- looking ----------------------------------------------------------------------------------
 
