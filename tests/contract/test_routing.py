@@ -159,6 +159,14 @@ def test_persisted_routes_stay_when_the_last_session_ends_until_they_are_reset(
     address, prefix = "127.41.1.10", "10.4.0.0/16"
     rs = {"RouteServerId": own.route_server_id}
     own.ec2.modify_route_server(**rs, PersistRoutes="enable")
+
+    def state() -> str:
+        [shown] = own.ec2.describe_route_servers(RouteServerIds=[own.route_server_id])[
+            "RouteServers"
+        ]
+        return str(shown["State"])
+
+    eventually("modified", state, lambda found: found == "available")
     peer_id = own.add_appliance(address, 65001)
     process = appliance(
         address, 65001, f"--announce={prefix}", f"--peer={own.endpoint_address}:{server.bgp_port}"

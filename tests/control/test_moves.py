@@ -6,7 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from routeserver.control.policy import Policy
-from routeserver.control.reconcile.intent import Intent, interface_addresses, table_intents
+from routeserver.control.reconcile.intent import (
+    Intent,
+    interface_addresses,
+    speaker_specs,
+    table_intents,
+)
 from routeserver.control.reconcile.moves import Outcome, moves
 from routeserver.domain.resources import (
     AssociationState,
@@ -139,3 +144,11 @@ def test_local_and_static_routes_take_their_destinations() -> None:
 
 def test_an_endpoints_own_interface_is_no_next_hop() -> None:
     assert interface_addresses(intent()) == {}
+
+
+def test_an_endpoint_that_failed_is_bound_behind_all_others() -> None:
+    newer = replace(SERVER, id="rs-2")
+    failed = replace(ENDPOINT, state=EndpointState.FAILED)
+    holder = replace(ENDPOINT, id="rse-2", route_server_id="rs-2")
+    wanted = intent(servers=[SERVER, newer], endpoints=[failed, holder])
+    assert list(speaker_specs(wanted, {})) == ["rs-2", "rs-1"]

@@ -168,7 +168,10 @@ class BfdDaemon:
                 except ChannelError as error:
                     _log.warning("bfd_daemon_misunderstood", reason=str(error))
                     continue
-                self._hear(message)
+                try:
+                    self._hear(message)
+                except Exception:  # one message that fails must not end BFD
+                    _log.exception("bfd_message_not_taken")
         finally:
             self._process = None
             self._ready.clear()

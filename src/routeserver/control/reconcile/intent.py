@@ -104,7 +104,11 @@ async def read_intent(tx: Transaction) -> Intent:
 
 
 def speaker_specs(intent: Intent, resets: Mapping[str, int]) -> dict[str, RouteServerSpec]:
-    """The route servers to run, by id; `resets` counts the resets asked of each so far."""
+    """The route servers to run, by id; `resets` counts the resets asked of each so far.
+
+    They are bound in this order, so those with an endpoint that has failed come last: after a
+    restart none of them takes an address that another endpoint has held.
+    """
     peers: dict[str, list[PeerSpec]] = defaultdict(list)
     for peer in intent.peers:
         if peer.state in LIVE_PEER:
@@ -118,6 +122,11 @@ def speaker_specs(intent: Intent, resets: Mapping[str, int]) -> dict[str, RouteS
             endpoints[end.route_server_id].append(
                 EndpointSpec(end.id, end.eni_address, tuple(peers[end.id]))
             )
+    failed = {
+        end.route_server_id
+        for end in intent.endpoints
+        if end.state in (EndpointState.FAILING, EndpointState.FAILED)
+    }
     vpc_of = {link.route_server_id: intent.vpcs.get(link.vpc_id) for link in intent.associations}
     return {
         server.id: RouteServerSpec(
@@ -129,7 +138,7 @@ def speaker_specs(intent: Intent, resets: Mapping[str, int]) -> dict[str, RouteS
             accept_loopback_next_hops=_is_loopback(vpc_of.get(server.id)),
             reset_serial=resets.get(server.id, 0),
         )
-        for server in intent.servers
+        for server in sorted(intent.servers, key=lambda server: server.id in failed)
         if server.state in LIVE_SERVER
     }
 
