@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from ipaddress import IPv4Address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from routeserver.control.reconcile import tables as under_test
 from routeserver.control.reconcile.tables import Owners, RouteTables
 from routeserver.dataplane.memory import MemoryDataPlane
 from routeserver.domain.plan import Change
-from routeserver.domain.routing import TableIntent
+from routeserver.domain.routing import TableIntent, Verdicts, desired
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.net.prefix import Prefix, parse_prefix
 from routeserver.rib.path import Path, Source
@@ -144,3 +147,58 @@ async def test_a_table_that_could_not_be_emptied_is_emptied_by_the_next_activati
     assert tables.read("rtb-1")
     await tables.converge({}, OWNERS)
     assert not tables.read("rtb-1")
+
+
+POOL = tuple(parse_prefix(f"10.{n}.0.0/16") for n in range(8))
+HOPS = (HOP, IPv4Address("192.0.2.1"))
+SERVERS = ("rs-1", "rs-2")
+PATHS = tuple(
+    Path(
+        Source(f"rsp-{server}", "rse-1", number, number),
+        PathAttributes(Origin.IGP, (), hop, med=med),
+    )
+    for number, server in enumerate(SERVERS)
+    for hop in HOPS
+    for med in (0, 1)
+)
+deltas = st.lists(
+    st.tuples(
+        st.sampled_from(SERVERS),
+        st.dictionaries(st.sampled_from(POOL), st.none() | st.sampled_from(PATHS), max_size=5),
+    ),
+    max_size=10,
+)
+
+
+@given(deltas, st.none() | st.integers(0, 6), st.sets(st.sampled_from(POOL), max_size=2))
+def test_following_a_fib_by_its_changes_equals_looking_at_the_whole(
+    changes: list[tuple[str, dict[Prefix, Path | None]]], limit: int | None, occupied: set[Prefix]
+) -> None:
+    wanted = TableIntent("rtb-1", "vpc-1", dict.fromkeys(occupied, "taken"), SERVERS, limit)
+    fibs: dict[str, dict[Prefix, Path]] = {server: {} for server in SERVERS}
+
+    async def follow() -> None:
+        tables = RouteTables(MemoryDataPlane(), lambda server: fibs[server])
+        await tables.converge({"rtb-1": wanted}, OWNERS)
+        whole = Verdicts()
+        for server, delta in changes:
+            for prefix, best in delta.items():
+                if best is None:
+                    fibs[server].pop(prefix, None)
+                else:
+                    fibs[server][prefix] = best
+            tables.fib_changed(server, delta)
+            await tables.settled()
+            whole = desired(wanted, POOL, fibs, OWNERS["vpc-1"].get, whole.entries)
+            assert tables.read("rtb-1") == whole.entries
+            for each in SERVERS:
+                for prefix in POOL:
+                    reasons = [
+                        place.reason
+                        for place in tables.installations(each, prefix, ["rtb-1"])
+                        if not place.installed
+                    ]
+                    reason = whole.rejected.get((each, prefix))
+                    assert reasons == ([] if reason is None else [reason])
+
+    asyncio.run(follow())

@@ -15,7 +15,6 @@ from routeserver.domain.routing import (
     Verdicts,
     desired,
     every_prefix,
-    revise,
 )
 from routeserver.net.path import Origin, PathAttributes
 from routeserver.net.prefix import Prefix, parse_prefix
@@ -180,14 +179,6 @@ class TestTheTablesLimit:
         installed = everything(table(), fibs).entries
         assert everything(table(limit=2), fibs, installed).entries == installed
 
-    def test_gives_room_that_appears_to_the_first_waiting(self) -> None:
-        fibs = {"rs-1": dict.fromkeys(P[:4], A)}
-        verdicts = everything(table(limit=2), fibs)
-        del fibs["rs-1"][P[0]]
-        assert revise(verdicts, table(limit=2), [P[0]], fibs, Interfaces()) == {P[0], *P[2:4]}
-        assert set(verdicts.entries) == {P[1], P[2]}
-        assert verdicts.rejected == {("rs-1", P[3]): self.FULL}
-
 
 def test_a_prefix_without_a_path_has_no_verdict() -> None:
     installed = everything(table(), {"rs-1": {P[0]: A}}).entries
@@ -195,40 +186,7 @@ def test_a_prefix_without_a_path_has_no_verdict() -> None:
     assert verdicts == Verdicts()
 
 
-RS = ("rs-1", "rs-2", "rs-3")
 HOPS = ("10.0.1.10", "10.0.1.11", "192.0.2.1", "2001:db8::a", "::ffff:10.0.1.11", "2001:db8::f")
-POOL = [path(f"rsp-{i}", hop, rank) for i, hop in enumerate(HOPS) for rank in (0, 1)]
-deltas = st.lists(
-    st.tuples(
-        st.sampled_from(RS),
-        st.dictionaries(st.sampled_from(P), st.none() | st.sampled_from(POOL), max_size=5),
-    ),
-    max_size=12,
-)
-
-
-@given(deltas, st.none() | st.integers(0, 8), st.sets(st.sampled_from(P), max_size=3))
-def test_revising_by_deltas_equals_a_full_run(
-    changes: list[tuple[str, dict[Prefix, FakePath | None]]],
-    limit: int | None,
-    occupied: set[Prefix],
-) -> None:
-    intent = table("rs-1", "rs-2", occupied=dict.fromkeys(occupied, STATIC), limit=limit)
-    fibs: dict[str, dict[Prefix, FakePath]] = {rs_id: {} for rs_id in RS}
-    incremental, full = Verdicts(), Verdicts()
-    for rs_id, delta in changes:
-        for prefix, best in delta.items():
-            if best is None:
-                fibs[rs_id].pop(prefix, None)
-            else:
-                fibs[rs_id][prefix] = best
-        revise(incremental, intent, delta, fibs, Interfaces())
-        full = everything(intent, fibs, full.entries)
-        assert incremental == full
-        every_offer = {(rs, p) for rs in intent.route_server_ids for p in fibs[rs]}
-        installed = {(e.route_server_id, p) for p, e in full.entries.items()}
-        assert installed | full.rejected.keys() == every_offer
-        assert not installed & full.rejected.keys()
 
 
 @given(st.sampled_from(HOPS))

@@ -120,32 +120,6 @@ def desired(
     return verdicts
 
 
-def revise(
-    verdicts: Verdicts,
-    intent: TableIntent,
-    changed: Iterable[Prefix],
-    fibs: Fibs,
-    interface_of: InterfaceOf,
-) -> set[Prefix]:
-    """Bring the verdicts on a whole table up to date after `changed` prefixes, in place.
-
-    Answers the prefixes that were decided anew: the changed, and those waiting for the room that a
-    change may give. The outcome equals a full run of `desired` with the earlier entries as
-    `installed`. For another intent, or other interfaces, make a full run.
-    """
-    prefixes = verdicts.waiting.union(changed)
-    part = desired(intent, prefixes, fibs, interface_of, verdicts.entries)
-    for prefix in prefixes:
-        verdicts.entries.pop(prefix, None)
-        for rs_id in intent.route_server_ids:
-            verdicts.rejected.pop((rs_id, prefix), None)
-    verdicts.entries.update(part.entries)
-    verdicts.rejected.update(part.rejected)
-    # Whatever waited was decided again, so those that still wait are all in the part.
-    verdicts.waiting = part.waiting
-    return prefixes
-
-
 class _Resolver:
     """Paths to entries: each distinct path is made an entry once, each distinct next hop asked for
     once.
