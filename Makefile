@@ -1,6 +1,6 @@
 # One line a target; what there is to say about each is behind its name.
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit lint types fmt lock clean
+.PHONY: help demo test unit bench lint types fmt lock clean
 bin := .venv/bin
 
 help: ## list the targets
@@ -15,6 +15,9 @@ test: ## everything, with the real daemons (as root on Debian it installs them)
 unit: ## what needs no daemon and no server process: about half a minute
 	@scripts/setup && exec $(bin)/pytest --numprocesses=auto --ignore=tests/interop --ignore=tests/contract
 
+bench: ## BGP and BFD beside BIRD, FRR, GoBGP and OpenBGPD: hours; the table, build/routing.json and the plot in docs/
+	@scripts/setup && scripts/daemons && mkdir -p build && exec $(bin)/python -m benchmarks.routing --results build/routing.json --plot docs/routing.svg
+
 lint: ## ruff: rules and format
 	@scripts/setup && $(bin)/ruff check . && exec $(bin)/ruff format --check .
 
@@ -28,4 +31,4 @@ lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
 	@scripts/lock
 
 clean: ## remove everything that was made here
-	@rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis && find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis && find src -name '*.so' -delete && find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,7 +17,7 @@ from routeserver.bgp.events import Event, RoutesReceived
 from routeserver.bgp.fsm import FsmState
 from routeserver.bgp.session import Session
 from routeserver.net.prefix import Prefix
-from tests.bgp.support import closed, config, sentences
+from tests.bgp.support import EVERYTHING, closed, config, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,16 @@ class Capture:
     peer_asn: int
     messages: tuple[bytes, ...]
     events: tuple[str, ...]
+    offers_everything: bool
 
     def session(self) -> Session:
         session = Session(
-            config(peer_asn=self.peer_asn, hold_time_s=9, accept_loopback_next_hops=True)
+            config(
+                peer_asn=self.peer_asn,
+                hold_time_s=9,
+                accept_loopback_next_hops=True,
+                **(EVERYTHING if self.offers_everything else {}),
+            )
         )
         session.connection_opened(0)
         return session
@@ -42,6 +48,7 @@ def _load(path: Path) -> Capture:
         content["peer_asn"],
         tuple(bytes.fromhex(message) for message in content["messages"]),
         tuple(content["events"]),
+        content.get("offers_everything", False),
     )
 
 
@@ -58,16 +65,18 @@ def routes(events: Sequence[Event]) -> dict[Prefix, object]:
     table: dict[Prefix, object] = {}
     for event in events:
         if isinstance(event, RoutesReceived):
-            for prefix in event.withdrawn:
-                table.pop(prefix, None)
-            for attributes, prefixes in event.announced:
-                table.update(dict.fromkeys(prefixes, attributes))
+            for attribute_set, prefixes in event.batch.runs():
+                for prefix in prefixes:
+                    table.pop(prefix, None)
+                    if attribute_set is not None and attribute_set.rejected is None:
+                        table[prefix] = attribute_set.attributes
     return table
 
 
 def test_there_is_a_capture_of_every_daemon() -> None:
     assert {c.name for c in CAPTURES} == {
-        "bird", "bird-plain", "exabgp", "frr", "gobgp", "openbgpd",
+        "bird", "bird-open", "bird-plain", "exabgp", "frr", "frr-open", "gobgp", "gobgp-open",
+        "openbgpd",
     }  # fmt: skip
 
 

@@ -12,10 +12,17 @@ from routeserver.bgp.events import Event, SessionClosed
 from routeserver.bgp.framing import MARKER, MessageType
 from routeserver.bgp.fsm import TRANSITIONS, FsmEvent, FsmState
 from routeserver.bgp.messages import KEEPALIVE, NotificationMessage, RouteRefresh
+from routeserver.bgp.negotiation import MIN_SEND_HOLD_TIME_S
 from routeserver.bgp.session import Session
 from tests.bgp.support import peer_open, session_in, update
 
 SHUTDOWN: Final = cease(Cease.ADMINISTRATIVE_SHUTDOWN)
+
+
+def blocked_for_long(session: Session) -> list[Event]:
+    session.write_blocked(1 - MIN_SEND_HOLD_TIME_S)
+    return session.handle_timer(1)
+
 
 # What the outside world does to a session to make each event happen.
 STIMULI: Final[Mapping[FsmEvent, Callable[[Session], list[Event]]]] = {
@@ -24,6 +31,7 @@ STIMULI: Final[Mapping[FsmEvent, Callable[[Session], list[Event]]]] = {
     FsmEvent.STOP: lambda s: s.stop(SHUTDOWN, "shut down", 1),
     FsmEvent.HOLD_TIMER_EXPIRED: lambda s: s.handle_timer(1000),
     FsmEvent.KEEPALIVE_TIMER_EXPIRED: lambda s: s.handle_timer(10),
+    FsmEvent.SEND_HOLD_TIMER_EXPIRED: blocked_for_long,
     FsmEvent.OPEN_RECEIVED: lambda s: s.receive(peer_open().encode(), 1),
     FsmEvent.KEEPALIVE_RECEIVED: lambda s: s.receive(KEEPALIVE, 1),
     FsmEvent.UPDATE_RECEIVED: lambda s: s.receive(update(), 1),
@@ -32,6 +40,7 @@ STIMULI: Final[Mapping[FsmEvent, Callable[[Session], list[Event]]]] = {
     FsmEvent.MALFORMED_MESSAGE: lambda s: s.receive(MARKER + bytes(3), 1),
 }
 
+SEND_HOLD: Final = Notification(ErrorCode.SEND_HOLD_TIMER_EXPIRED, 0)
 HOLD: Final = Notification(ErrorCode.HOLD_TIMER_EXPIRED, 0)
 BAD_LENGTH: Final = Notification(ErrorCode.MESSAGE_HEADER_ERROR, 2, b"\x00\x00")
 
@@ -54,6 +63,7 @@ EXPECTED: Final[Mapping[FsmState, Mapping[FsmEvent, Outcome]]] = {
         FsmEvent.STOP: SHUTDOWN,
         FsmEvent.HOLD_TIMER_EXPIRED: FsmState.CONNECT,  # no timer runs yet
         FsmEvent.KEEPALIVE_TIMER_EXPIRED: FsmState.CONNECT,
+        FsmEvent.SEND_HOLD_TIMER_EXPIRED: FsmState.CONNECT,
         FsmEvent.OPEN_RECEIVED: None,
         FsmEvent.KEEPALIVE_RECEIVED: None,
         FsmEvent.UPDATE_RECEIVED: None,
@@ -67,6 +77,7 @@ EXPECTED: Final[Mapping[FsmState, Mapping[FsmEvent, Outcome]]] = {
         FsmEvent.STOP: SHUTDOWN,
         FsmEvent.HOLD_TIMER_EXPIRED: HOLD,
         FsmEvent.KEEPALIVE_TIMER_EXPIRED: FsmState.OPEN_SENT,  # does not run yet
+        FsmEvent.SEND_HOLD_TIMER_EXPIRED: FsmState.OPEN_SENT,  # nor does this
         FsmEvent.OPEN_RECEIVED: FsmState.OPEN_CONFIRM,
         FsmEvent.KEEPALIVE_RECEIVED: unexpected(SENT, MessageType.KEEPALIVE),
         FsmEvent.UPDATE_RECEIVED: unexpected(SENT, MessageType.UPDATE),
@@ -80,6 +91,7 @@ EXPECTED: Final[Mapping[FsmState, Mapping[FsmEvent, Outcome]]] = {
         FsmEvent.STOP: SHUTDOWN,
         FsmEvent.HOLD_TIMER_EXPIRED: HOLD,
         FsmEvent.KEEPALIVE_TIMER_EXPIRED: FsmState.OPEN_CONFIRM,
+        FsmEvent.SEND_HOLD_TIMER_EXPIRED: SEND_HOLD,
         FsmEvent.OPEN_RECEIVED: unexpected(CONFIRM, MessageType.OPEN),
         FsmEvent.KEEPALIVE_RECEIVED: FsmState.ESTABLISHED,
         FsmEvent.UPDATE_RECEIVED: unexpected(CONFIRM, MessageType.UPDATE),
@@ -93,6 +105,7 @@ EXPECTED: Final[Mapping[FsmState, Mapping[FsmEvent, Outcome]]] = {
         FsmEvent.STOP: SHUTDOWN,
         FsmEvent.HOLD_TIMER_EXPIRED: HOLD,
         FsmEvent.KEEPALIVE_TIMER_EXPIRED: FsmState.ESTABLISHED,
+        FsmEvent.SEND_HOLD_TIMER_EXPIRED: SEND_HOLD,
         FsmEvent.OPEN_RECEIVED: unexpected(UP, MessageType.OPEN),
         FsmEvent.KEEPALIVE_RECEIVED: FsmState.ESTABLISHED,
         FsmEvent.UPDATE_RECEIVED: FsmState.ESTABLISHED,
@@ -134,7 +147,11 @@ def test_every_event_in_every_state_does_what_the_rfc_says(
 @pytest.mark.parametrize("event", list(FsmEvent), ids=lambda event: event.name)
 def test_the_session_follows_the_table(event: FsmEvent) -> None:
     """Where the stimulus is the event itself, the state afterwards is the table's."""
-    timers = {FsmEvent.HOLD_TIMER_EXPIRED, FsmEvent.KEEPALIVE_TIMER_EXPIRED}
+    timers = {
+        FsmEvent.HOLD_TIMER_EXPIRED,
+        FsmEvent.KEEPALIVE_TIMER_EXPIRED,
+        FsmEvent.SEND_HOLD_TIMER_EXPIRED,
+    }
     for state, row in TRANSITIONS.items():
         if event in timers and state in {FsmState.CONNECT, FsmState.OPEN_SENT}:
             continue

@@ -9,8 +9,11 @@ import pytest
 
 from routeserver.bgp.capabilities import (
     EnhancedRouteRefresh,
+    ExtendedMessage,
+    ExtendedNextHop,
     FourOctetAsn,
     GracefulRestart,
+    LongLivedGracefulRestart,
     Multiprotocol,
     RawCapability,
     RouteRefreshCapability,
@@ -111,7 +114,15 @@ def test_the_extended_parameter_length_of_rfc_9072_is_understood() -> None:
         ("4006407800010180", GracefulRestart(4, 0x078, ((1, 1, 0x80),))),
         ("4003c07800", RawCapability(64, bytes.fromhex("c07800"))),
         ("460100", RawCapability(70, b"\x00")),
-        ("0600", RawCapability(6, b"")),
+        ("0600", ExtendedMessage()),
+        ("060100", RawCapability(6, b"\x00")),
+        ("0500", ExtendedNextHop(())),
+        ("0506000100010002", ExtendedNextHop(((1, 1, 2),))),
+        ("050c000100010002000100800002", ExtendedNextHop(((1, 1, 2), (1, 128, 2)))),
+        ("05050001000100", RawCapability(5, bytes.fromhex("0001000100"))),
+        ("470700010180015180", LongLivedGracefulRestart(((1, 1, 0x80, 86400),))),
+        ("4700", LongLivedGracefulRestart(())),
+        ("4706000101800151", RawCapability(71, bytes.fromhex("000101800151"))),
         ("49040272740000", None),
     ],
 )
@@ -231,7 +242,7 @@ def test_capabilities_can_be_left_out_for_a_peer_that_refuses_them() -> None:
 def test_a_session_tells_what_came_of_the_opens() -> None:
     session = session_in(FsmState.OPEN_SENT)
     assert session.receive(peer_open(families=(Family.IPV6,)).encode() + KEEPALIVE, 0) == [
-        Established(PEER_ID, PEER_ASN, 30, (Family.IPV6,), four_octet_asn=True)
+        Established(PEER_ID, PEER_ASN, 30, (Family.IPV6,), four_octet_asn=True, route_refresh=True)
     ]
 
 

@@ -9,15 +9,17 @@ from typing import Final
 
 import pytest
 
+from routeserver.bgp import attributes as attributes_module
 from routeserver.bgp.as_path import decode_as_path, encode_as_path, merge_as4_path
-from routeserver.bgp.attributes import AttributeCache, DecodeContext
-from routeserver.bgp.framing import HEADER_OCTETS, MAX_MESSAGE_OCTETS
-from routeserver.bgp.update import Update, decode_update
+from routeserver.bgp.attributes import AttributeTable, DecodeContext
+from routeserver.bgp.framing import EXTENDED_MESSAGE_OCTETS, HEADER_OCTETS, MAX_MESSAGE_OCTETS
+from routeserver.bgp.update import decode_update
 from routeserver.bgp.update_encoding import (
     encode_announcement,
     encode_end_of_rib,
     encode_withdrawal,
 )
+from routeserver.net.attribute_set import AttributeSet
 from routeserver.net.path import AsSegment, Origin, PathAttributes, RawAttribute, SegmentKind
 from routeserver.net.prefix import Family, make_prefix, parse_prefix
 from tests.bgp.support import (
@@ -27,14 +29,16 @@ from tests.bgp.support import (
     NEXT_HOP,
     ORIGIN,
     PEER_ASN,
+    Said,
     attribute,
     mp_reach,
     mp_unreach,
     nlri,
+    said,
     update,
 )
 
-CONTEXT: Final = DecodeContext(LOCAL_ASN, PEER_ASN)
+CONTEXT: Final = DecodeContext(LOCAL_ASN, PEER_ASN, accept_as_sets=True)
 TWO_OCTET: Final = DecodeContext(LOCAL_ASN, PEER_ASN, four_octet_asn=False)
 
 
@@ -50,10 +54,16 @@ PLAIN: Final = PathAttributes(Origin.IGP, (sequence(PEER_ASN),), IPv4Address("10
 
 
 def read(
-    frame: bytes, context: DecodeContext = CONTEXT, cache: AttributeCache | None = None
-) -> Update:
-    cache = AttributeCache() if cache is None else cache
-    return decode_update(frame[HEADER_OCTETS:], context, cache.table(context))
+    frame: bytes, context: DecodeContext = CONTEXT, table: AttributeTable | None = None
+) -> Said:
+    table = AttributeTable(context) if table is None else table
+    return said(decode_update(frame[HEADER_OCTETS:], context, table))
+
+
+def sets(frames: list[bytes], table: AttributeTable) -> list[AttributeSet]:
+    """The set of the one announced batch in each of the frames."""
+    updates = [decode_update(frame[HEADER_OCTETS:], CONTEXT, table) for frame in frames]
+    return [attribute_set for one in updates for attribute_set, _ in one.announced]
 
 
 def only(frame: bytes, context: DecodeContext = CONTEXT) -> PathAttributes:
@@ -65,7 +75,7 @@ def only(frame: bytes, context: DecodeContext = CONTEXT) -> PathAttributes:
 GOLDEN: Final = [
     (
         "0000 0014 40010100 4002060201 0000fde9 4003040a000002 18c00002 00 20c6336401",
-        Update(
+        Said(
             [],
             [
                 (
@@ -77,19 +87,19 @@ GOLDEN: Final = [
     ),
     (
         "0008 18c00002 17c63364 0000",
-        Update([parse_prefix("192.0.2.0/24"), parse_prefix("198.51.100.0/23")], []),
+        Said([parse_prefix("192.0.2.0/24"), parse_prefix("198.51.100.0/23")], []),
     ),
     (
         # Host bits beyond the length are of no significance (RFC 4271 §4.3).
         "0003 0cacff 0000",
-        Update([parse_prefix("172.240.0.0/12")], []),
+        Said([parse_prefix("172.240.0.0/12")], []),
     ),
     (
         (
             "0000 002c 800e1c 000201 10 20010db8000000000000000000000002 00 3020010db80001"
             "40010100 4002060201 0000fde9"
         ),
-        Update(
+        Said(
             [],
             [
                 (
@@ -99,17 +109,17 @@ GOLDEN: Final = [
             ],
         ),
     ),
-    ("0000 000a 800f07 000201 1820010d", Update([parse_prefix("2001:d00::/24")], [])),
-    ("0000 0000", Update([], [], Family.IPV4)),
-    ("0000 0006 800f03 000201", Update([], [], Family.IPV6)),
-    ("0000 0007 900f0003 000101", Update([], [], Family.IPV4)),
+    ("0000 000a 800f07 000201 1820010d", Said([parse_prefix("2001:d00::/24")], [])),
+    ("0000 0000", Said([], [], Family.IPV4)),
+    ("0000 0006 800f03 000201", Said([], [], Family.IPV6)),
+    ("0000 0007 900f0003 000101", Said([], [], Family.IPV4)),
     (
         (
             "0000 004d 40010102 400210 0202 0000fde9 fa56ea00 0101 00000007 4003040a000002"
             "80040400000064 400600 c00808 fde9004d ffffff01 c01008 0002fde900000001"
             "c0200c 0000fde9 00000001 00000002 080a"
         ),
-        Update(
+        Said(
             [],
             [
                 (
@@ -120,10 +130,8 @@ GOLDEN: Final = [
                         med=100,
                         communities=(PEER_ASN << 16 | 77, 0xFFFFFF01),
                         large_communities=((PEER_ASN, 1, 2),),
-                        others=(
-                            RawAttribute(0x40, 6, b""),
-                            RawAttribute(0xC0, 16, bytes.fromhex("0002fde900000001")),
-                        ),
+                        others=(RawAttribute(0x40, 6, b""),),
+                        extended_communities=(0x0002FDE9_00000001,),
                     ),
                     [parse_prefix("10.0.0.0/8")],
                 )
@@ -134,14 +142,13 @@ GOLDEN: Final = [
 
 
 @pytest.mark.parametrize(("octets", "expected"), GOLDEN)
-def test_golden_updates_decode_to_what_they_say(octets: str, expected: Update) -> None:
-    assert (
-        decode_update(bytes.fromhex(octets), CONTEXT, AttributeCache().table(CONTEXT)) == expected
-    )
+def test_golden_updates_decode_to_what_they_say(octets: str, expected: Said) -> None:
+    body = bytes.fromhex(octets)
+    assert said(decode_update(body, CONTEXT, AttributeTable(CONTEXT))) == expected
 
 
 @pytest.mark.parametrize(("octets", "expected"), GOLDEN[:5])
-def test_golden_updates_are_what_we_would_send(octets: str, expected: Update) -> None:
+def test_golden_updates_are_what_we_would_send(octets: str, expected: Said) -> None:
     if expected.withdrawn:
         (frame,) = encode_withdrawal(expected.withdrawn)
     else:
@@ -154,7 +161,7 @@ def test_golden_updates_are_what_we_would_send(octets: str, expected: Update) ->
 
 def test_end_of_rib_is_read_as_it_is_sent() -> None:
     for family in Family:
-        assert read(encode_end_of_rib(family)) == Update([], [], family)
+        assert read(encode_end_of_rib(family)) == Said([], [], family)
 
 
 def test_one_update_may_withdraw_and_announce_in_both_families() -> None:
@@ -181,6 +188,34 @@ def test_an_ipv4_mapped_next_hop_is_kept_as_it_came() -> None:
     assert attributes.next_hop == mapped
 
 
+def test_what_nobody_here_has_read_is_passed_on_as_partial() -> None:
+    listed = MANDATORY + attribute(0xC0, 35, bytes(4)) + attribute(0xC0, 99, b"x")
+    got = only(update(listed, nlri("192.0.2.0/24")))
+    assert got.others == (RawAttribute(0xC0, 35, bytes(4)), RawAttribute(0xC0, 99, b"x"))
+    (frame,) = encode_announcement(got, [parse_prefix("192.0.2.0/24")])
+    assert only(frame).others == (RawAttribute(0xC0, 35, bytes(4)), RawAttribute(0xE0, 99, b"x"))
+
+
+@pytest.mark.parametrize("max_octets", [MAX_MESSAGE_OCTETS, EXTENDED_MESSAGE_OCTETS])
+def test_ipv4_over_an_ipv6_next_hop_is_read_as_it_is_sent(max_octets: int) -> None:
+    prefixes = [make_prefix(i << 8, 24, Family.IPV4) for i in range(65536, 70000)]
+    attributes = PathAttributes(Origin.IGP, PLAIN.as_path, IPv6Address("2001:db8::2"))
+    with pytest.raises(ValueError, match="cannot be announced for IPV4"):
+        encode_announcement(attributes, prefixes)
+    agreed = (Family.IPV4,)
+    frames = encode_announcement(
+        attributes, prefixes, extended_next_hop=agreed, max_octets=max_octets
+    )
+    context = DecodeContext(LOCAL_ASN, PEER_ASN, extended_next_hop=agreed)
+    got = [read(frame, context).announced for frame in frames]
+    assert [p for ((_, run),) in got for p in run] == prefixes
+    assert {a for ((a, _),) in got} == {attributes}
+    assert all(max_octets - 4 <= len(frame) <= max_octets for frame in frames[:-1])
+    six = [parse_prefix("2001:db8::/32")]
+    with pytest.raises(ValueError, match="cannot be announced for IPV6"):
+        encode_announcement(PLAIN, six, extended_next_hop=agreed)
+
+
 def test_unknown_transitive_attributes_are_kept_and_others_are_not() -> None:
     listed = MANDATORY + attribute(0xE0, 99, b"x") + attribute(0x80, 98, b"y")
     assert only(update(listed, nlri("192.0.2.0/24"))).others == (RawAttribute(0xE0, 99, b"x"),)
@@ -189,44 +224,40 @@ def test_unknown_transitive_attributes_are_kept_and_others_are_not() -> None:
 # --- sharing ------------------------------------------------------------------------------------
 
 
-def test_equal_attribute_lists_give_one_object_in_every_session_of_a_cache() -> None:
-    cache = AttributeCache()
+def test_equal_attribute_lists_give_one_set() -> None:
+    table = AttributeTable(CONTEXT)
     frames = [update(MANDATORY, nlri(prefix)) for prefix in ("192.0.2.0/24", "198.51.100.0/24")]
     frames6 = [
         update(mp_reach(prefix) + ORIGIN + AS_PATH)
         for prefix in ("2001:db8:1::/48", "2001:db8::/32")
     ]
     for pair in (frames, frames6):
-        first, second = (read(frame, CONTEXT, cache).announced[0][0] for frame in pair)
+        first, second = sets(pair, table)
         assert first is second
-    assert len(cache) == 2
 
 
-def test_the_same_list_around_another_next_hop_is_another_object() -> None:
-    cache = AttributeCache()
+def test_the_same_list_around_another_next_hop_is_another_set() -> None:
     hops = [IPv6Address("2001:db8::2").packed, IPv6Address("2001:db8::3").packed]
-    first, second = (
-        read(update(mp_reach("::/0", next_hop=hop) + ORIGIN + AS_PATH), CONTEXT, cache)
-        for hop in hops
-    )
-    assert str(first.announced[0][0].next_hop) == "2001:db8::2"
-    assert str(second.announced[0][0].next_hop) == "2001:db8::3"
+    frames = [update(mp_reach("::/0", next_hop=hop) + ORIGIN + AS_PATH) for hop in hops]
+    first, second = sets(frames, AttributeTable(CONTEXT))
+    assert str(first.attributes.next_hop) == "2001:db8::2"
+    assert str(second.attributes.next_hop) == "2001:db8::3"
 
 
-def test_peers_with_different_rules_do_not_share_their_verdicts() -> None:
-    cache = AttributeCache()
+def test_another_peer_is_judged_by_other_rules() -> None:
     frame = update(MANDATORY, nlri("192.0.2.0/24"))
-    assert read(frame, CONTEXT, cache).announced
-    assert not read(frame, DecodeContext(LOCAL_ASN, 65002), cache).announced
+    assert read(frame).announced
+    assert not read(frame, DecodeContext(LOCAL_ASN, 65002)).announced
 
 
-def test_the_cache_stays_within_its_bound() -> None:
-    cache = AttributeCache(max_bytes=50_000)
+def test_a_table_forgets_before_it_grows_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attributes_module, "_MAX_OCTETS", 50_000)
+    table = AttributeTable(CONTEXT)
     for med in range(1000):
         listed = MANDATORY + attribute(0x80, 4, med.to_bytes(4, "big"))
-        ((attributes, _),) = read(update(listed, nlri("192.0.2.0/24")), CONTEXT, cache).announced
+        ((attributes, _),) = read(update(listed, nlri("192.0.2.0/24")), CONTEXT, table).announced
         assert attributes.med == med
-        assert len(cache) <= 80
+        assert len(table.entries) <= 80
 
 
 # --- AS numbers in two octets -------------------------------------------------------------------
@@ -345,8 +376,7 @@ def test_many_prefixes_are_split_into_full_messages(family: Family) -> None:
     frames = encode_announcement(attributes, prefixes)
     assert len(frames) == 5
     assert all(MAX_MESSAGE_OCTETS - 4 <= len(f) <= MAX_MESSAGE_OCTETS for f in frames[:-1])
-    cache = AttributeCache()
-    got = [read(frame, CONTEXT, cache).announced for frame in frames]
+    got = [read(frame).announced for frame in frames]
     assert [p for ((_, run),) in got for p in run] == prefixes
     assert {a for ((a, _),) in got} == {attributes}
     withdrawals = encode_withdrawal(prefixes)

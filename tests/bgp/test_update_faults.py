@@ -1,21 +1,19 @@
-"""Malformed UPDATEs: each between a route announced before it and a sentinel after it.
-
-The sentinel shows that the session still takes routes; the cases named control, that the same frame
-without its fault is accepted. Every case runs one message at a time and all in one read.
+"""What the rows of the malformed-UPDATE suite do not say: internal peers, several families in one
+UPDATE, families that were not negotiated, prefixes that are not unicast.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from routeserver.bgp.errors import Notification
 from routeserver.bgp.events import Event, RoutesReceived, SessionClosed, UpdateIgnored
 from routeserver.bgp.fsm import FsmState
 from routeserver.bgp.session import Session
 from routeserver.net.path import PathAttributes
 from routeserver.net.prefix import Prefix, parse_prefix
+from tests.bgp.malformed.rows import OWN, ROUTE, ROUTE6, path, via
 from tests.bgp.support import (
     AS_PATH,
     LOCAL_ASN,
@@ -32,19 +30,8 @@ from tests.bgp.support import (
     peer_open,
     update,
 )
-from tests.bgp.update_faults import (
-    BAD_ORIGIN,
-    CASES,
-    KEPT,
-    OWN,
-    ROUTE,
-    ROUTE6,
-    SENTINEL,
-    Case,
-    path,
-    via,
-    with_,
-)
+
+BAD_ORIGIN: Final = attribute(0x40, 1, b"\x09")
 
 
 class Table:
@@ -58,11 +45,12 @@ class Table:
     def take(self, events: list[Event]) -> None:
         for event in events:
             match event:
-                case RoutesReceived(withdrawn, announced):
-                    for prefix in withdrawn:
-                        self.routes.pop(prefix, None)
-                    for attributes, prefixes in announced:
-                        self.routes.update(dict.fromkeys(prefixes, attributes))
+                case RoutesReceived(batch):
+                    for attribute_set, prefixes in batch.runs():
+                        for prefix in prefixes:
+                            self.routes.pop(prefix, None)
+                            if attribute_set is not None and attribute_set.rejected is None:
+                                self.routes[prefix] = attribute_set.attributes
                 case UpdateIgnored(reason):
                     self.reasons.append(reason)
                 case SessionClosed():
@@ -80,48 +68,15 @@ def run(frames: list[bytes], *, together: bool, session: Session | None = None) 
     return table
 
 
-@pytest.mark.parametrize("together", [False, True], ids=["one by one", "in one read"])
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_faulty_update_has_the_effect_of_its_verdict(case: Case, together: bool) -> None:
-    route = parse_prefix(ROUTE6 if case.family6 else ROUTE)
-    before = (
-        update(mp_reach(ROUTE6) + ORIGIN + AS_PATH)
-        if case.family6
-        else update(MANDATORY, nlri(ROUTE))
-    )
-    table = run([before, case.frame, update(MANDATORY, nlri(SENTINEL))], together=together)
-
-    if isinstance(case.outcome, Notification):
-        assert table.closed is not None
-        assert table.closed.sent == case.outcome
-        assert table.closed.was_established
-        assert parse_prefix(SENTINEL) not in table.routes
-        return
-    assert table.closed is None
-    assert parse_prefix(SENTINEL) in table.routes
-    assert (route in table.routes) is (case.outcome is KEPT)
-    if case.reason:
-        assert any(case.reason in reason for reason in table.reasons), table.reasons
-    else:
-        assert table.reasons == []
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_same_fault_a_second_time_has_the_same_effect(case: Case) -> None:
-    """The second time the attribute list comes from the cache."""
-    once = run([case.frame], together=False)
-    twice = run([case.frame, case.frame], together=False)
-    assert twice.routes == once.routes
-    assert twice.reasons in ([*once.reasons, *once.reasons], once.reasons if once.closed else None)
-
-
 def test_an_attribute_repeated_a_thousand_times_is_reported_once() -> None:
     table = run([update(MANDATORY + attribute(0x80, 98, b"") * 1000, nlri(ROUTE))], together=True)
     assert table.reasons == ["attribute discard: attribute 98 appears more than once"]
 
 
 def test_a_discarded_attribute_is_not_in_the_route() -> None:
-    frame = update(with_(attribute(0x40, 5, bytes(4)) + attribute(0x40, 6, b"x")), nlri(ROUTE))
+    frame = update(
+        (MANDATORY + attribute(0x40, 5, bytes(4)) + attribute(0x40, 6, b"x")), nlri(ROUTE)
+    )
     (attributes,) = run([frame], together=False).routes.values()
     assert attributes.local_pref is None
     assert attributes.others == ()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routeserver.net.attribute_set import set_of
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.rib.decision import STEPS, best_first, explain, reason
 from routeserver.rib.path import Path, Source
@@ -24,7 +25,7 @@ def path(
     med: int | None = None,
 ) -> Path:
     attributes = PathAttributes(origin, as_path, IPv4Address("10.0.0.1"), med)
-    return Path(Source(peer_id, "rse-1", router_id, address), attributes)
+    return Path(Source(peer_id, "rse-1", router_id, address), set_of(attributes))
 
 
 def sequence(*asns: int) -> tuple[AsSegment, ...]:
@@ -100,23 +101,23 @@ def test_the_steps_are_numbered_from_one() -> None:
         (
             path("rsp-b", router_id=9, as_path=sequence(1), med=9, origin=Origin.INCOMPLETE),
             path("rsp-a", as_path=sequence(1, 2)),
-            "The path of peer rsp-b is preferred at step 1, lower AS_PATH length: 1 against 2.",
+            "The path of peer rsp-b is preferred at step 3, lower AS_PATH length: 1 against 2.",
         ),
         (
             path("rsp-b", med=9),
             path("rsp-a", origin=Origin.INCOMPLETE),
-            "The path of peer rsp-b is preferred at step 2, lower ORIGIN: IGP against INCOMPLETE.",
+            "The path of peer rsp-b is preferred at step 4, lower ORIGIN: IGP against INCOMPLETE.",
         ),
         (
             path("rsp-b", router_id=9, as_path=sequence(65002)),
             path("rsp-a", as_path=sequence(65001), med=100),
-            "The path of peer rsp-b is preferred at step 3, lower MED: 0 (missing) against 100.",
+            "The path of peer rsp-b is preferred at step 5, lower MED: 0 (missing) against 100.",
         ),
         (
             path("rsp-b", router_id=1, address=9),
             path("rsp-a", router_id=2),
             (
-                "The path of peer rsp-b is preferred at step 4, "
+                "The path of peer rsp-b is preferred at step 6, "
                 "lower router id: 0.0.0.1 against 0.0.0.2."
             ),
         ),
@@ -124,14 +125,14 @@ def test_the_steps_are_numbered_from_one() -> None:
             path("rsp-b", address=0x0A000001),
             path("rsp-a", address=0x0A000002),
             (
-                "The path of peer rsp-b is preferred at step 5, "
+                "The path of peer rsp-b is preferred at step 7, "
                 "lower peer address: 10.0.0.1 against 10.0.0.2."
             ),
         ),
         (
             path("rsp-a"),
             path("rsp-b"),
-            "The path of peer rsp-a is preferred at step 6, lower peer id: rsp-a against rsp-b.",
+            "The path of peer rsp-a is preferred at step 8, lower peer id: rsp-a against rsp-b.",
         ),
     ],
 )
@@ -141,7 +142,7 @@ def test_every_step_says_why_the_other_path_lost(winner: Path, loser: Path, sent
 
 def test_an_as_set_counts_as_one() -> None:
     as_set = (AsSegment(SegmentKind.AS_SET, (1, 2, 3)),)
-    assert explain(path("rsp-b", as_path=as_set), path("rsp-a", as_path=sequence(1, 2))).number == 1
+    assert explain(path("rsp-b", as_path=as_set), path("rsp-a", as_path=sequence(1, 2))).number == 3
 
 
 def test_a_missing_med_equals_zero() -> None:

@@ -11,6 +11,7 @@ from routeserver.net.path import Origin, PathAttributes
 from routeserver.net.prefix import Prefix, parse_prefix
 from routeserver.rib.path import Path, Source
 from routeserver.rib.rib import Applied, PeerCounts, Rib
+from tests.rib.support import apply
 
 A = Source("rsp-a", "rse-1", router_id=1, address=10)
 B = Source("rsp-b", "rse-2", router_id=2, address=20)
@@ -27,7 +28,7 @@ GOOD, WORSE = attributes(0), attributes(100)
 
 
 def announce(rib: Rib, source: Source, prefixes: Sequence[Prefix], what: PathAttributes) -> Applied:
-    return rib.apply(source.peer_id, (), [(what, prefixes)])
+    return apply(rib, source.peer_id, (), [(what, prefixes)])
 
 
 def two_peers(**limits: int) -> Rib:
@@ -76,7 +77,7 @@ def test_the_last_path_gone_is_reported_as_none() -> None:
     rib = two_peers()
     announce(rib, A, P[:2], GOOD)
     rib.decide(NOW)
-    assert rib.apply("rsp-a", P[:1], ()) == Applied(withdrawn=1)
+    assert apply(rib, "rsp-a", P[:1]) == Applied(withdrawn=1)
     assert rib.decide(NOW) == {P[0]: None}
     rib.peer_down("rsp-a")
     assert rib.decide(NOW) == {P[1]: None}
@@ -105,7 +106,7 @@ def test_a_slice_decides_no_more_than_its_budget() -> None:
 def test_withdrawals_of_a_batch_come_before_its_announcements() -> None:
     rib = two_peers()
     announce(rib, A, P[:1], WORSE)
-    assert rib.apply("rsp-a", [P[0], P[5]], [(GOOD, P[:2])]) == Applied(2, 0, 1, 0)
+    assert apply(rib, "rsp-a", [P[0], P[5]], [(GOOD, P[:2])]) == Applied(2, 0, 1, 0)
     rib.decide(NOW)
     assert rib.fib[P[0]].attributes is GOOD
 
@@ -167,7 +168,7 @@ class TestHeldRoutes:
     def test_can_be_withdrawn_by_the_next_session(self) -> None:
         rib = self.held()
         rib.peer_up(A)
-        assert rib.apply("rsp-a", P[:1], ()) == Applied(withdrawn=1)
+        assert apply(rib, "rsp-a", P[:1]) == Applied(withdrawn=1)
         assert rib.decide(NOW) == {P[0]: None}
 
     def test_outlive_a_second_hold(self) -> None:
@@ -203,7 +204,7 @@ class TestLimitOfAPeer:
     def test_does_not_bring_a_discarded_route_back_when_room_appears(self) -> None:
         rib = two_peers(max_routes_per_peer=1)
         announce(rib, A, P[:2], GOOD)
-        rib.apply("rsp-a", P[:1], ())
+        apply(rib, "rsp-a", P[:1])
         rib.decide(NOW)
         assert not rib.fib
         assert announce(rib, A, P[1:2], GOOD) == Applied(announced=1)
@@ -213,7 +214,7 @@ class TestLimitOfAPeer:
         announce(rib, A, P[:2], GOOD)
         assert announce(rib, B, P[2:4], GOOD) == Applied(announced=2)
 
-    def test_lets_new_routes_displace_held_ones(self) -> None:
+    def test_does_not_count_what_an_ended_session_left(self) -> None:
         rib = Rib(max_routes_per_peer=2)
         rib.peer_up(A)
         announce(rib, A, P[:2], GOOD)
@@ -221,21 +222,10 @@ class TestLimitOfAPeer:
         rib.hold("rsp-a")
         rib.peer_up(A)
         assert announce(rib, A, P[5:8], GOOD) == Applied(announced=2, over_limit=1)
+        assert rib.counts.per_peer["rsp-a"] == PeerCounts(4, 2, 1)
+        rib.sweep("rsp-a")
         rib.decide(NOW)
         assert set(rib.fib) == set(P[5:7])
-
-    def test_gives_what_no_session_refreshed_away_first(self) -> None:
-        rib = Rib(max_routes_per_peer=3)
-        rib.peer_up(A)
-        announce(rib, A, P[:3], GOOD)
-        rib.hold("rsp-a")
-        rib.peer_up(A)
-        announce(rib, A, P[1:2], GOOD)
-        rib.hold("rsp-a")
-        rib.peer_up(A)
-        announce(rib, A, P[8:], GOOD)
-        rib.decide(NOW)
-        assert set(rib.fib) == {P[1], *P[8:]}
 
 
 class TestLimitOfTheFib:
@@ -258,7 +248,7 @@ class TestLimitOfTheFib:
         rib.decide(NOW)
         announce(rib, B, [P[3], P[2], P[4]], GOOD)
         rib.decide(NOW)
-        rib.apply("rsp-a", [P[7]], ())
+        apply(rib, "rsp-a", [P[7]])
         delta = rib.decide(NOW)
         assert {p: path and path.source.peer_id for p, path in delta.items()} == {
             P[7]: None,
@@ -279,7 +269,7 @@ class TestLimitOfTheFib:
         rib = two_peers(max_fib_routes=1)
         announce(rib, A, P[:3], GOOD)
         rib.decide(NOW)
-        rib.apply("rsp-a", P[1:2], ())
+        apply(rib, "rsp-a", P[1:2])
         assert rib.decide(NOW) == {}
         assert set(rib.refused) == {P[2]}
         rib.peer_down("rsp-a")
@@ -334,7 +324,7 @@ class TestPages:
         rib = two_peers()
         announce(rib, A, P[:2], GOOD)
         announce(rib, B, P[:2], GOOD)
-        rib.apply("rsp-a", P[:1], ())
+        apply(rib, "rsp-a", P[:1])
         after: list[tuple[Prefix, Path, bool]] = list(rib.routes((P[0], "rsp-a")))
         assert [(p, path.source.peer_id) for p, path, _ in after] == [
             (P[0], "rsp-b"),
@@ -347,5 +337,5 @@ class TestPages:
         announce(rib, A, P[:3], GOOD)
         rows = rib.routes()
         next(rows)
-        rib.apply("rsp-a", P[1:2], ())
+        apply(rib, "rsp-a", P[1:2])
         assert [prefix for prefix, _, _ in rows] == [P[2]]

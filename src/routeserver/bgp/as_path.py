@@ -13,6 +13,7 @@ from typing import Final
 
 from routeserver.bgp.errors import UpdateError
 from routeserver.bgp.messages import AS_TRANS
+from routeserver.bgp.verdicts import Verdict
 from routeserver.net.path import AsSegment, SegmentKind, as_path_length
 
 AsPath = tuple[AsSegment, ...]
@@ -20,18 +21,23 @@ AsPath = tuple[AsSegment, ...]
 MAX_SEGMENT_ASNS: Final = 255
 
 _KINDS: Final = {kind.value: kind for kind in SegmentKind}
-_CONFEDERATION_KINDS: Final = frozenset({3, 4})  # AS_CONFED_SEQUENCE, AS_CONFED_SET
+_CONFEDERATION_KINDS: Final = {3: "AS_CONFED_SEQUENCE", 4: "AS_CONFED_SET"}
 _TWO: Final = tuple(Struct(f">{count}H") for count in range(256))
 _FOUR: Final = tuple(Struct(f">{count}I") for count in range(256))
 
 
 class MalformedAttribute(Exception):  # noqa: N818 - a finding about the peer's bytes
-    """The value of an attribute is malformed; the reason completes "… in attribute X"."""
+    """The value of an attribute is malformed; the reason completes "attribute X …". A `verdict` of
+    its own is at least as strong as the attribute's.
+    """
 
-    def __init__(self, subcode: UpdateError, reason: str) -> None:
+    def __init__(
+        self, subcode: UpdateError, reason: str, verdict: Verdict = Verdict.ATTRIBUTE_DISCARD
+    ) -> None:
         super().__init__(reason)
         self.subcode = subcode
         self.reason = reason
+        self.verdict = verdict
 
 
 def _malformed(reason: str) -> MalformedAttribute:
@@ -61,7 +67,8 @@ def decode_as_path(value: bytes, *, four_octet: bool, skip_confederation: bool =
                 raise _malformed("it contains AS 0")
             segments.append(AsSegment(_KINDS[kind], asns))
         elif not (skip_confederation and kind in _CONFEDERATION_KINDS):
-            raise _malformed(f"a segment has type {kind}")
+            name = _CONFEDERATION_KINDS.get(kind, "unknown")
+            raise _malformed(f"a segment has type {kind} ({name})")
         position = stop
     return tuple(segments)
 

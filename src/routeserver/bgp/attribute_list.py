@@ -14,8 +14,8 @@ from routeserver.bgp.as_path import MalformedAttribute
 from routeserver.bgp.attribute_values import (
     EXTENDED_LENGTH,
     KIND_BITS,
-    KNOWN,
     OPTIONAL,
+    READERS,
     TRANSITIVE,
     AttributeCode,
     Fields,
@@ -23,11 +23,7 @@ from routeserver.bgp.attribute_values import (
     keep,
 )
 from routeserver.bgp.errors import ErrorCode, Notification, UpdateError
-
-_INTERNAL_ONLY: Final = frozenset(
-    {AttributeCode.LOCAL_PREF, AttributeCode.ORIGINATOR_ID, AttributeCode.CLUSTER_LIST}
-)
-_TWO_OCTET_ONLY: Final = frozenset({AttributeCode.AS4_PATH, AttributeCode.AS4_AGGREGATOR})
+from routeserver.bgp.verdicts import VERDICTS, Accepted, Rule, attribute_name
 
 VERDICT_WORDS: Final[Mapping[Verdict, str]] = {
     Verdict.ATTRIBUTE_DISCARD: "attribute discard",
@@ -88,14 +84,19 @@ def walk(data: bytes) -> tuple[list[Item], str | None]:
 
 
 def read_attributes(
-    data: bytes, *, four_octet: bool, internal: bool, next_hop_matters: bool = True
+    data: bytes,
+    *,
+    four_octet: bool,
+    internal: bool,
+    next_hop_matters: bool = True,
+    accept_as_sets: bool = False,
 ) -> tuple[Fields, list[Fault]]:
     """Everything an attribute list says and everything wrong with it; never raises.
 
     `data` holds neither MP_REACH_NLRI nor MP_UNREACH_NLRI. RFC 4760 §3 has NEXT_HOP ignored
     in an UPDATE whose routes are all in MP_REACH_NLRI: `next_hop_matters` is False there.
     """
-    fields = Fields(four_octet)
+    fields = Fields(four_octet, accept_as_sets)
     faults: list[Fault] = []
     seen: set[int] = set()
     repeated: set[int] = set()
@@ -111,24 +112,26 @@ def read_attributes(
                 faults.append(_fault(Verdict.ATTRIBUTE_DISCARD, data, item, reason))
             continue
         seen.add(code)
-        known = KNOWN.get(code)
-        if known is None:
-            _read_unknown(fields, faults, data, item)
-        elif code == AttributeCode.NEXT_HOP and not next_hop_matters:
+        if code == AttributeCode.NEXT_HOP and not next_hop_matters:
             continue
-        elif (
-            needless := _discarded_here(code, four_octet=four_octet, internal=internal)
-        ) is not None:
+        rule = VERDICTS.get(code)
+        needless = (
+            None if rule is None else _needless(rule, four_octet=four_octet, internal=internal)
+        )
+        if needless is not None:
             faults.append(_fault(Verdict.ATTRIBUTE_DISCARD, data, item, needless))
-        elif (item.flags ^ known.flags) & KIND_BITS:
+        elif rule is None or rule.malformed is None:
+            _read_unknown(fields, faults, data, item)
+        elif (item.flags ^ rule.kind) & KIND_BITS:
             reason = f"has flags 0x{item.flags:02x}"
             subcode = UpdateError.ATTRIBUTE_FLAGS_ERROR
-            faults.append(_fault(Verdict.TREAT_AS_WITHDRAW, data, item, reason, subcode))
+            faults.append(_fault(rule.wrong_flags, data, item, reason, subcode))
         else:
             try:
-                known.read(fields, item.flags, data[item.value : item.end])
+                READERS[code](fields, item.flags, data[item.value : item.end])
             except MalformedAttribute as error:
-                faults.append(_fault(known.verdict, data, item, error.reason, error.subcode))
+                verdict = max(rule.malformed, error.verdict)
+                faults.append(_fault(verdict, data, item, error.reason, error.subcode))
     if broken is not None:
         faults.append(
             Fault(
@@ -139,13 +142,6 @@ def read_attributes(
             )
         )
     return fields, faults
-
-
-def attribute_name(code: int) -> str:
-    try:
-        return AttributeCode(code).name
-    except ValueError:
-        return f"attribute {code}"
 
 
 def _fault(
@@ -164,12 +160,12 @@ def _fault(
     )
 
 
-def _discarded_here(code: int, *, four_octet: bool, internal: bool) -> str | None:
+def _needless(rule: Rule, *, four_octet: bool, internal: bool) -> str | None:
     """Why an attribute, however well formed, has no place in an UPDATE of this session."""
-    if code in _INTERNAL_ONLY and not internal:
-        return "came from an external peer"  # RFC 7606 §7.5, §7.9, §7.10
-    if code in _TWO_OCTET_ONLY and four_octet:
-        return "came from a four-octet AS peer"  # RFC 6793 §4.1
+    if rule.accepted is Accepted.INTERNAL and not internal:
+        return "came from an external peer"
+    if rule.accepted is Accepted.TWO_OCTET and four_octet:
+        return "came from a four-octet AS peer"
     return None
 
 

@@ -1,67 +1,48 @@
-"""The value of each path attribute that is understood: `KNOWN`, one row per attribute.
+"""The value of each path attribute that is understood: `READERS`, one function per attribute.
 
-RFC 4271 §4.3 and §5, RFC 1997 (communities), RFC 8092 (large communities), RFC 6793 (four-octet AS
-numbers beside two-octet peers), with the verdicts of RFC 7606 §7 on values that are malformed.
-MP_REACH_NLRI and MP_UNREACH_NLRI are not here: they carry routes, and `update` takes them out
-first.
+RFC 4271 §4.3 and §5, RFC 1997 (communities), RFC 4360 (extended), RFC 8092 (large), RFC 6793
+(four-octet AS numbers beside two-octet peers). What a malformed value leads to is not here but in
+`verdicts`. MP_REACH_NLRI and MP_UNREACH_NLRI are not here either: they carry routes, and `update`
+takes them out first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from ipaddress import IPv4Address
 from struct import Struct, iter_unpack
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 from routeserver.bgp.as_path import AsPath, MalformedAttribute, decode_as_path
 from routeserver.bgp.errors import UpdateError
 from routeserver.bgp.messages import AS_TRANS
-from routeserver.net.path import Origin, RawAttribute
+from routeserver.bgp.verdicts import (
+    EXTENDED_LENGTH,
+    KIND_BITS,
+    OPTIONAL,
+    TRANSITIVE,
+    AttributeCode,
+    Verdict,
+)
+from routeserver.net.path import Origin, RawAttribute, SegmentKind
 
-OPTIONAL: Final = 0x80
-TRANSITIVE: Final = 0x40
-EXTENDED_LENGTH: Final = 0x10
-KIND_BITS: Final = OPTIONAL | TRANSITIVE
-
-_WELL_KNOWN: Final = TRANSITIVE
-_OPTIONAL_TRANSITIVE: Final = OPTIONAL | TRANSITIVE
-_OPTIONAL_NON_TRANSITIVE: Final = OPTIONAL
+__all__ = [
+    "EXTENDED_LENGTH",
+    "KIND_BITS",
+    "OPTIONAL",
+    "READERS",
+    "TRANSITIVE",
+    "AttributeCode",
+    "Fields",
+    "Verdict",
+    "keep",
+    "resolve_four_octet",
+]
 
 _UINT32: Final = Struct(">I")
-
-
-class AttributeCode(IntEnum):
-    ORIGIN = 1
-    AS_PATH = 2
-    NEXT_HOP = 3
-    MULTI_EXIT_DISC = 4
-    LOCAL_PREF = 5
-    ATOMIC_AGGREGATE = 6
-    AGGREGATOR = 7
-    COMMUNITIES = 8
-    ORIGINATOR_ID = 9
-    CLUSTER_LIST = 10
-    MP_REACH_NLRI = 14
-    MP_UNREACH_NLRI = 15
-    EXTENDED_COMMUNITIES = 16
-    AS4_PATH = 17
-    AS4_AGGREGATOR = 18
-    IPV6_EXTENDED_COMMUNITIES = 25
-    LARGE_COMMUNITIES = 32
-
-
-class Verdict(IntEnum):
-    """What becomes of an UPDATE with a fault, weakest first. RFC 7606 §2; `REFUSE` is for
-    well-formed routes that are not acceptable (RFC 4271 §6.3, §9.1.2): they count as withdrawn,
-    but nothing was malformed.
-    """
-
-    ATTRIBUTE_DISCARD = 1
-    REFUSE = 2
-    TREAT_AS_WITHDRAW = 3
-    SESSION_RESET = 4
+_AIGP_TLV: Final = 1
+_AIGP_TLV_OCTETS: Final = 11
 
 
 @dataclass(slots=True)
@@ -69,6 +50,7 @@ class Fields:
     """The attributes of one list while it is being read."""
 
     four_octet: bool
+    accept_as_sets: bool = False
     origin: Origin | None = None
     as_path: AsPath | None = None
     as4_path: AsPath | None = None
@@ -76,16 +58,15 @@ class Fields:
     med: int | None = None
     local_pref: int | None = None
     communities: tuple[int, ...] = ()
+    extended_communities: tuple[int, ...] = ()
     large_communities: tuple[tuple[int, int, int], ...] = ()
     aggregator: tuple[int, bytes] | None = None  # AS number, address
     as4_aggregator: tuple[int, bytes] | None = None
     others: list[RawAttribute] = field(default_factory=list)
 
 
-class Known(NamedTuple):
-    flags: int
-    verdict: Verdict
-    read: Callable[[Fields, int, bytes], None]  # fields, flags, value; raises MalformedAttribute
+# Reads fields, flags, value; raises MalformedAttribute.
+Reader: TypeAlias = Callable[[Fields, int, bytes], None]
 
 
 def keep(fields: Fields, flags: int, code: int, value: bytes) -> None:
@@ -109,17 +90,32 @@ def _read_origin(fields: Fields, _flags: int, value: bytes) -> None:
 
 
 def _read_as_path(fields: Fields, _flags: int, value: bytes) -> None:
-    try:
-        fields.as_path = decode_as_path(value, four_octet=fields.four_octet)
-    except MalformedAttribute as error:
-        raise MalformedAttribute(error.subcode, f"is malformed: {error.reason}") from None
+    path = _path(value, four_octet=fields.four_octet)
+    if not fields.accept_as_sets:
+        _refuse_sets(path)
+    fields.as_path = path
 
 
 def _read_as4_path(fields: Fields, _flags: int, value: bytes) -> None:
+    path = _path(value, four_octet=True, skip_confederation=True)
+    if not fields.accept_as_sets:
+        _refuse_sets(path)
+    fields.as4_path = path
+
+
+def _path(value: bytes, *, four_octet: bool, skip_confederation: bool = False) -> AsPath:
     try:
-        fields.as4_path = decode_as_path(value, four_octet=True, skip_confederation=True)
+        return decode_as_path(value, four_octet=four_octet, skip_confederation=skip_confederation)
     except MalformedAttribute as error:
         raise MalformedAttribute(error.subcode, f"is malformed: {error.reason}") from None
+
+
+def _refuse_sets(path: AsPath) -> None:
+    """RFC 9774 §3: in AS4_PATH too, which a fault would otherwise only cost itself."""
+    if any(segment.kind is SegmentKind.AS_SET for segment in path):
+        raise MalformedAttribute(
+            UpdateError.MALFORMED_AS_PATH, "contains an AS_SET", Verdict.TREAT_AS_WITHDRAW
+        )
 
 
 def _read_next_hop(fields: Fields, _flags: int, value: bytes) -> None:
@@ -155,6 +151,28 @@ def _read_communities(fields: Fields, _flags: int, value: bytes) -> None:
     if not value or len(value) % 4:
         raise _length_error(value, "a non-zero multiple of 4")
     fields.communities = tuple([number for (number,) in iter_unpack(">I", value)])
+
+
+def _read_extended_communities(fields: Fields, _flags: int, value: bytes) -> None:
+    if not value or len(value) % 8:
+        raise _length_error(value, "a non-zero multiple of 8")
+    fields.extended_communities = tuple([number for (number,) in iter_unpack(">Q", value)])
+
+
+def _read_aigp(_fields: Fields, _flags: int, value: bytes) -> None:
+    """RFC 7311 §3.3. It is looked at and left: nothing here compares it, and it goes no further."""
+    position = 0
+    while position < len(value):
+        length = int.from_bytes(value[position + 1 : position + 3], "big")
+        if length < 3 or position + length > len(value):
+            raise MalformedAttribute(
+                UpdateError.OPTIONAL_ATTRIBUTE_ERROR, "is malformed: a TLV is cut off"
+            )
+        if value[position] == _AIGP_TLV and length != _AIGP_TLV_OCTETS:
+            raise MalformedAttribute(
+                UpdateError.OPTIONAL_ATTRIBUTE_ERROR, f"is malformed: a TLV has length {length}"
+            )
+        position += length
 
 
 def _read_large_communities(fields: Fields, _flags: int, value: bytes) -> None:
@@ -204,38 +222,27 @@ def resolve_four_octet(fields: Fields) -> None:
             fields.as4_path = None
         elif fields.as4_aggregator is not None:
             asn, address = fields.as4_aggregator
-    keep(fields, _OPTIONAL_TRANSITIVE, AttributeCode.AGGREGATOR, _UINT32.pack(asn) + address)
+    keep(fields, OPTIONAL | TRANSITIVE, AttributeCode.AGGREGATOR, _UINT32.pack(asn) + address)
 
 
-_WITHDRAW: Final = Verdict.TREAT_AS_WITHDRAW
-_DISCARD: Final = Verdict.ATTRIBUTE_DISCARD
-
-KNOWN: Final[Mapping[int, Known]] = {
-    AttributeCode.ORIGIN: Known(_WELL_KNOWN, _WITHDRAW, _read_origin),
-    AttributeCode.AS_PATH: Known(_WELL_KNOWN, _WITHDRAW, _read_as_path),
-    AttributeCode.NEXT_HOP: Known(_WELL_KNOWN, _WITHDRAW, _read_next_hop),
-    AttributeCode.MULTI_EXIT_DISC: Known(_OPTIONAL_NON_TRANSITIVE, _WITHDRAW, _read_med),
-    AttributeCode.LOCAL_PREF: Known(_WELL_KNOWN, _WITHDRAW, _read_local_pref),
-    AttributeCode.ATOMIC_AGGREGATE: Known(_WELL_KNOWN, _DISCARD, _read_atomic_aggregate),
-    AttributeCode.AGGREGATOR: Known(_OPTIONAL_TRANSITIVE, _DISCARD, _read_aggregator),
-    AttributeCode.COMMUNITIES: Known(_OPTIONAL_TRANSITIVE, _WITHDRAW, _read_communities),
-    AttributeCode.ORIGINATOR_ID: Known(
-        _OPTIONAL_NON_TRANSITIVE, _WITHDRAW, _raw(AttributeCode.ORIGINATOR_ID, 4, many=False)
+READERS: Final[Mapping[int, Reader]] = {
+    AttributeCode.ORIGIN: _read_origin,
+    AttributeCode.AS_PATH: _read_as_path,
+    AttributeCode.NEXT_HOP: _read_next_hop,
+    AttributeCode.MULTI_EXIT_DISC: _read_med,
+    AttributeCode.LOCAL_PREF: _read_local_pref,
+    AttributeCode.ATOMIC_AGGREGATE: _read_atomic_aggregate,
+    AttributeCode.AGGREGATOR: _read_aggregator,
+    AttributeCode.COMMUNITIES: _read_communities,
+    AttributeCode.ORIGINATOR_ID: _raw(AttributeCode.ORIGINATOR_ID, 4, many=False),
+    AttributeCode.CLUSTER_LIST: _raw(AttributeCode.CLUSTER_LIST, 4, many=True),
+    AttributeCode.EXTENDED_COMMUNITIES: _read_extended_communities,
+    AttributeCode.AS4_PATH: _read_as4_path,
+    AttributeCode.AS4_AGGREGATOR: _read_as4_aggregator,
+    AttributeCode.IPV6_EXTENDED_COMMUNITIES: _raw(
+        AttributeCode.IPV6_EXTENDED_COMMUNITIES, 20, many=True
     ),
-    AttributeCode.CLUSTER_LIST: Known(
-        _OPTIONAL_NON_TRANSITIVE, _WITHDRAW, _raw(AttributeCode.CLUSTER_LIST, 4, many=True)
-    ),
-    AttributeCode.EXTENDED_COMMUNITIES: Known(
-        _OPTIONAL_TRANSITIVE, _WITHDRAW, _raw(AttributeCode.EXTENDED_COMMUNITIES, 8, many=True)
-    ),
-    AttributeCode.AS4_PATH: Known(_OPTIONAL_TRANSITIVE, _DISCARD, _read_as4_path),
-    AttributeCode.AS4_AGGREGATOR: Known(_OPTIONAL_TRANSITIVE, _DISCARD, _read_as4_aggregator),
-    AttributeCode.IPV6_EXTENDED_COMMUNITIES: Known(
-        _OPTIONAL_TRANSITIVE,
-        _WITHDRAW,
-        _raw(AttributeCode.IPV6_EXTENDED_COMMUNITIES, 20, many=True),
-    ),
-    AttributeCode.LARGE_COMMUNITIES: Known(
-        _OPTIONAL_TRANSITIVE, _WITHDRAW, _read_large_communities
-    ),
+    AttributeCode.AIGP: _read_aigp,
+    AttributeCode.LARGE_COMMUNITIES: _read_large_communities,
+    AttributeCode.ONLY_TO_CUSTOMER: _raw(AttributeCode.ONLY_TO_CUSTOMER, 4, many=False),
 }

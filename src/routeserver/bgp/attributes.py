@@ -1,23 +1,24 @@
-"""From an attribute list to the one `PathAttributes` that all its routes share.
+"""From an attribute list to the one `AttributeSet` that all its routes share.
 
 `attribute_list` reads what stands on the wire; here it is decided whether routes with it are
 acceptable (RFC 4271 §6.3 and §9.1.2: mandatory attributes, AS loop, first AS, next hop), once for
-each distinct list: `AttributeCache` files the answer under the raw bytes, so a peer that sends a
+each distinct list: `AttributeTable` files the answer under the raw octets, so a peer that sends a
 million routes under a thousand lists has a thousand of them decoded.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, TypeAlias
 
 from routeserver.bgp.as_path import AsPath, contains_asn, first_asn, merge_as4_path
-from routeserver.bgp.attribute_list import Fault, read_attributes
+from routeserver.bgp.attribute_list import Fault, read_attributes, walk
 from routeserver.bgp.attribute_values import AttributeCode, Fields, Verdict, resolve_four_octet
 from routeserver.bgp.errors import ErrorCode, Notification, UpdateError
 from routeserver.bgp.messages import AS_TRANS
 from routeserver.bgp.next_hop import NextHop, refusal_of
+from routeserver.net.attribute_set import AttributeSet, set_of
 from routeserver.net.path import PathAttributes, RawAttribute
 from routeserver.net.prefix import Family
 
@@ -34,6 +35,8 @@ class DecodeContext:
     families: tuple[Family, ...] = (Family.IPV4, Family.IPV6)
     accept_loopback_next_hops: bool = False
     local_address: IPv4Address | None = None
+    extended_next_hop: tuple[Family, ...] = ()
+    accept_as_sets: bool = False
 
     @property
     def internal(self) -> bool:
@@ -42,9 +45,11 @@ class DecodeContext:
 
 @dataclass(frozen=True, slots=True)
 class DecodedAttributes:
-    """`attributes` is None when the routes of this list count as withdrawn: `faults` say why."""
+    """`attribute_set` is None when the routes of this list count as withdrawn; it is a rejected one
+    when they are kept but never used. `faults` say why.
+    """
 
-    attributes: PathAttributes | None
+    attribute_set: AttributeSet | None
     faults: tuple[Fault, ...] = ()
 
 
@@ -52,54 +57,81 @@ class DecodedAttributes:
 # around it.
 ListKey: TypeAlias = bytes | tuple[bytes, bytes]
 
-_ENTRY_OVERHEAD_BYTES: Final = 600  # the decoded objects of a short list, roughly
+_ENTRY_OCTETS: Final = 600  # the decoded objects of a short list, roughly
+_PLAIN_OCTETS: Final = 250
+_MAX_OCTETS: Final = 64 * 1024 * 1024
+_MAX_NEXT_HOPS: Final = 4096
 
 
 class AttributeTable:
-    """The decoded lists of all sessions with the same context; `entries` is read directly on the
-    hot path.
+    """The attribute lists of one session by their octets, so that each is decoded once: the usual
+    ones in `plain` and `plain_mp`, for `plain.RouteReader`, and those that took a full look in
+    `entries`.
+
+    Bounded by memory. When the bound is reached everything is forgotten at once: routes keep the
+    sets they have, only the sharing with later UPDATEs starts anew.
     """
 
-    __slots__ = ("_cache", "entries")
-
-    def __init__(self, cache: AttributeCache) -> None:
-        self._cache = cache
+    def __init__(self, context: DecodeContext) -> None:
+        self.plain: dict[bytes, AttributeSet] = {}
+        self.plain_mp: dict[bytes, AttributeSet] = {}
         self.entries: dict[ListKey, DecodedAttributes] = {}
+        self._context = context
+        self._octets = 0
+        self._next_hops: dict[bytes, bool] = {}
 
     def file(self, key: ListKey, decoded: DecodedAttributes) -> None:
-        self._cache.make_room(len(key) if isinstance(key, bytes) else len(key[0]) + len(key[1]))
+        octets = len(key) if isinstance(key, bytes) else len(key[0]) + len(key[1])
+        self._make_room(2 * octets + _ENTRY_OCTETS)
         self.entries[key] = decoded
 
+    def intern(self, raw: bytes, rank_high: int, rank_low: int, *, mp: bool) -> AttributeSet:
+        """The set of a plain list, to be decoded when somebody asks; `mp`: of routes that stand in
+        MP_REACH_NLRI."""
+        self._make_room(len(raw) + _PLAIN_OCTETS)
+        made = AttributeSet(raw, rank_high, rank_low, self)
+        (self.plain_mp if mp else self.plain)[raw] = made
+        return made
 
-class AttributeCache:
-    """Decoded attribute lists by their bytes, bounded by memory and shared by any number of
-    sessions.
+    def accepts_next_hop(self, octets: bytes) -> bool:
+        """Whether there is nothing to say against an IPv4 or IPv6 next hop."""
+        accepted = self._next_hops.get(octets)
+        if accepted is None:
+            if len(self._next_hops) >= _MAX_NEXT_HOPS:
+                self._next_hops.clear()
+            next_hop = IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets)
+            accepted = _next_hop_fault(next_hop, self._context) is None
+            self._next_hops[octets] = accepted
+        return accepted
 
-    When the bound is reached everything is forgotten at once: routes keep the objects they have,
-    only the sharing with later UPDATEs starts anew. That costs less than keeping an order of use
-    would.
-    """
+    # --- net.attribute_set.AttributeCodec ---------------------------------------------------------
 
-    def __init__(self, max_bytes: int = 256 * 1024 * 1024) -> None:
-        self._max_bytes = max_bytes
-        self._used_bytes = 0
-        self._tables: dict[DecodeContext, AttributeTable] = {}
+    def decode(self, raw: bytes) -> PathAttributes:
+        decoded = _decode_plain(raw, self._context)
+        assert decoded.attribute_set is not None  # noqa: S101 - a plain list has no faults
+        return decoded.attribute_set.attributes
 
-    def table(self, context: DecodeContext) -> AttributeTable:
-        table = self._tables.get(context)
-        if table is None:
-            table = self._tables[context] = AttributeTable(self)
-        return table
+    def forget(self, raw: bytes) -> None:
+        # A list with MP_REACH_NLRI is never in `plain`, one without never in `plain_mp`.
+        if self.plain.pop(raw, None) is not None or self.plain_mp.pop(raw, None) is not None:
+            self._octets -= len(raw) + _PLAIN_OCTETS
 
-    def make_room(self, key_bytes: int) -> None:
-        self._used_bytes += 2 * key_bytes + _ENTRY_OVERHEAD_BYTES
-        if self._used_bytes > self._max_bytes:
-            for table in self._tables.values():
-                table.entries.clear()
-            self._used_bytes = 2 * key_bytes + _ENTRY_OVERHEAD_BYTES
+    def _make_room(self, octets: int) -> None:
+        self._octets += octets
+        if self._octets > _MAX_OCTETS:
+            self.plain.clear()
+            self.plain_mp.clear()
+            self.entries.clear()
+            self._octets = octets
 
-    def __len__(self) -> int:
-        return sum(len(table.entries) for table in self._tables.values())
+
+def _decode_plain(raw: bytes, context: DecodeContext) -> DecodedAttributes:
+    """A list as `plain` interned it: an MP_REACH_NLRI in it ends behind its next hop."""
+    for item in walk(raw)[0]:
+        if item.code == AttributeCode.MP_REACH_NLRI:
+            rest = raw[: item.start] + raw[item.end :]
+            return decode_attributes(rest, context, IPv6Address(raw[item.value + 4 :][:16]))
+    return decode_attributes(raw, context)
 
 
 def decode_attributes(
@@ -113,25 +145,30 @@ def decode_attributes(
         four_octet=context.four_octet_asn,
         internal=context.internal,
         next_hop_matters=mp_next_hop is None,
+        accept_as_sets=context.accept_as_sets,
     )
     resolve_four_octet(fields)
     next_hop = fields.next_hop if mp_next_hop is None else mp_next_hop
+    attribute_set = None
     if not any(fault.verdict >= Verdict.REFUSE for fault in faults):
-        attributes = _accepted(fields, next_hop, context, faults)
-    else:
-        attributes = None
-    return DecodedAttributes(attributes, tuple(faults))
+        attribute_set = _accepted(fields, next_hop, context, faults)
+    return DecodedAttributes(attribute_set, tuple(faults))
 
 
 def faults_without_routes(data: bytes, context: DecodeContext) -> list[Fault]:
     """What is wrong with the list of an UPDATE without reachable routes (RFC 7606 §5.2)."""
-    return read_attributes(data, four_octet=context.four_octet_asn, internal=context.internal)[1]
+    return read_attributes(
+        data,
+        four_octet=context.four_octet_asn,
+        internal=context.internal,
+        accept_as_sets=context.accept_as_sets,
+    )[1]
 
 
 def _accepted(
     fields: Fields, next_hop: NextHop | None, context: DecodeContext, faults: list[Fault]
-) -> PathAttributes | None:
-    """The attributes, or None with the reason added to `faults`."""
+) -> AttributeSet | None:
+    """The set; None or a rejected one with the reason added to `faults`."""
     if fields.origin is None:
         faults.append(_missing(AttributeCode.ORIGIN))
     elif fields.as_path is None:
@@ -147,20 +184,24 @@ def _accepted(
             or _loop_fault(as_path, context)
             or _next_hop_fault(next_hop, context)
         )
-        if fault is None:
-            others = fields.others
-            others.sort(key=_code_of)
-            return PathAttributes(
-                origin=fields.origin,
-                as_path=as_path,
-                next_hop=next_hop,
-                med=fields.med,
-                local_pref=fields.local_pref,
-                communities=fields.communities,
-                large_communities=fields.large_communities,
-                others=tuple(others),
-            )
-        faults.append(fault)
+        if fault is not None:
+            faults.append(fault)
+            if fault.verdict is not Verdict.REFUSE:
+                return None
+        others = fields.others
+        others.sort(key=_code_of)
+        attributes = PathAttributes(
+            origin=fields.origin,
+            as_path=as_path,
+            next_hop=next_hop,
+            med=fields.med,
+            local_pref=fields.local_pref,
+            communities=fields.communities,
+            extended_communities=fields.extended_communities,
+            large_communities=fields.large_communities,
+            others=tuple(others),
+        )
+        return set_of(attributes, None if fault is None else fault.reason)
     return None
 
 

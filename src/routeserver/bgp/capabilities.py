@@ -1,16 +1,18 @@
 """Capabilities of an OPEN (RFC 5492): the ones we know as values, all others as the bytes they
 came in.
 
-Known: multiprotocol (RFC 4760 §8), route refresh (RFC 2918), enhanced route refresh (RFC 7313),
-graceful restart (RFC 4724) and 4-octet AS numbers (RFC 6793). A malformed one of those the session
-depends on is an error in the OPEN; a malformed one that is only informative is kept raw, so that
-it never costs a session.
+Known: multiprotocol (RFC 4760 §8), route refresh (RFC 2918), extended next hop (RFC 8950), extended
+messages (RFC 8654), graceful restart (RFC 4724, RFC 8538), 4-octet AS numbers (RFC 6793), enhanced
+route refresh (RFC 7313) and long-lived graceful restart (RFC 9494). A malformed one of those the
+session depends on is an error in the OPEN; a malformed one that only adds something is kept raw,
+so that it never costs a session.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from struct import iter_unpack, pack
 from typing import Final, TypeAlias
 
 from routeserver.bgp.errors import OpenError, open_error
@@ -18,9 +20,12 @@ from routeserver.net.prefix import Family
 
 MULTIPROTOCOL: Final = 1
 ROUTE_REFRESH: Final = 2
+EXTENDED_NEXT_HOP: Final = 5
+EXTENDED_MESSAGE: Final = 6
 GRACEFUL_RESTART: Final = 64
 FOUR_OCTET_ASN: Final = 65
 ENHANCED_ROUTE_REFRESH: Final = 70
+LONG_LIVED_GRACEFUL_RESTART: Final = 71
 
 SAFI_UNICAST: Final = 1
 
@@ -47,12 +52,31 @@ class EnhancedRouteRefresh:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtendedMessage:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ExtendedNextHop:
+    """`tuples` are (AFI, SAFI, AFI of the next hop)."""
+
+    tuples: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GracefulRestart:
     """`flags` are the four high bits; `families` are (AFI, SAFI, flags)."""
 
     flags: int
     restart_time_s: int
     families: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LongLivedGracefulRestart:
+    """`families` are (AFI, SAFI, flags, stale time in seconds, which has 24 bits)."""
+
+    families: tuple[tuple[int, int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +93,11 @@ class RawCapability:
 Capability: TypeAlias = (
     Multiprotocol
     | RouteRefreshCapability
+    | ExtendedNextHop
+    | ExtendedMessage
     | EnhancedRouteRefresh
     | GracefulRestart
+    | LongLivedGracefulRestart
     | FourOctetAsn
     | RawCapability
 )
@@ -115,26 +142,38 @@ def _decode_one(code: int, value: bytes) -> Capability:
             return FourOctetAsn(int.from_bytes(value, "big"))
         case (1 | 2 | 65, length):
             raise open_error(OpenError.UNSPECIFIC, f"capability {code} has length {length}")
+        case (6, 0):
+            return ExtendedMessage()
         case (70, 0):
             return EnhancedRouteRefresh()
+        case (5, length) if length % 6 == 0:
+            return ExtendedNextHop(tuple(iter_unpack(">HHH", value)))
+        case (71, length) if length % 7 == 0:
+            return LongLivedGracefulRestart(
+                tuple(
+                    (afi, safi, flags, high << 16 | low)
+                    for afi, safi, flags, high, low in iter_unpack(">HBBBH", value)
+                )
+            )
         case (64, length) if length % 4 == 2:
             return GracefulRestart(
                 value[0] >> 4,
                 (value[0] & 0x0F) << 8 | value[1],
-                tuple(
-                    (value[i] << 8 | value[i + 1], value[i + 2], value[i + 3])
-                    for i in range(2, length, 4)
-                ),
+                tuple(iter_unpack(">HBB", value[2:])),
             )
         case _:
             return RawCapability(code, value)
 
 
 def encode_capabilities(capabilities: Iterable[Capability]) -> bytes:
-    """The value of a Capabilities optional parameter."""
+    """The value of a Capabilities optional parameter. Raises ValueError for one of more than 255
+    octets.
+    """
     out = bytearray()
     for capability in capabilities:
         code, value = _encode_one(capability)
+        if len(value) > 0xFF:
+            raise ValueError(f"capability {code} of {len(value)} octets has no encoding")
         out += bytes([code, len(value)]) + value
     return bytes(out)
 
@@ -147,11 +186,20 @@ def _encode_one(capability: Capability) -> tuple[int, bytes]:
             return ROUTE_REFRESH, b""
         case EnhancedRouteRefresh():
             return ENHANCED_ROUTE_REFRESH, b""
+        case ExtendedMessage():
+            return EXTENDED_MESSAGE, b""
+        case ExtendedNextHop(tuples):
+            return EXTENDED_NEXT_HOP, b"".join([pack(">HHH", *one) for one in tuples])
         case GracefulRestart(flags, restart_time_s, families):
-            value = (flags << 12 | restart_time_s).to_bytes(2, "big")
-            for afi, safi, family_flags in families:
-                value += afi.to_bytes(2, "big") + bytes([safi, family_flags])
-            return GRACEFUL_RESTART, value
+            each = [pack(">HBB", *one) for one in families]
+            return GRACEFUL_RESTART, pack(">H", flags << 12 | restart_time_s) + b"".join(each)
+        case LongLivedGracefulRestart(stale):
+            return LONG_LIVED_GRACEFUL_RESTART, b"".join(
+                [
+                    pack(">HBB", afi, safi, flags) + time_s.to_bytes(3, "big")
+                    for afi, safi, flags, time_s in stale
+                ]
+            )
         case FourOctetAsn(asn):
             return FOUR_OCTET_ASN, asn.to_bytes(4, "big")
         case RawCapability(code, value):

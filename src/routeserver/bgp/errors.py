@@ -163,9 +163,21 @@ def shutdown_communication(notification: Notification) -> str | None:
     return data[1 : 1 + data[0]].decode(errors="replace")
 
 
+def hard_reset(notification: Notification) -> Notification:
+    """The same as a Hard Reset (RFC 8538 §3.1): no routes are to be kept."""
+    if is_hard_reset(notification):
+        return notification
+    data = bytes([notification.code, notification.subcode]) + notification.data
+    return Notification(ErrorCode.CEASE, Cease.HARD_RESET, data)
+
+
+def is_hard_reset(notification: Notification) -> bool:
+    return notification.code == ErrorCode.CEASE and notification.subcode == Cease.HARD_RESET
+
+
 def encapsulated(notification: Notification) -> Notification | None:
     """The NOTIFICATION inside a Hard Reset (RFC 8538 §3.1), or None."""
-    if notification.code != ErrorCode.CEASE or notification.subcode != Cease.HARD_RESET:
+    if not is_hard_reset(notification):
         return None
     data = notification.data
     if len(data) < 2 or (data[0] == ErrorCode.CEASE and data[1] == Cease.HARD_RESET):

@@ -30,6 +30,7 @@ class FsmEvent(IntEnum):
     STOP = auto()  # events 2, 8, 23
     HOLD_TIMER_EXPIRED = auto()  # event 10
     KEEPALIVE_TIMER_EXPIRED = auto()  # event 11
+    SEND_HOLD_TIMER_EXPIRED = auto()  # event 29, RFC 9687
     OPEN_RECEIVED = auto()  # event 19
     KEEPALIVE_RECEIVED = auto()  # event 26
     UPDATE_RECEIVED = auto()  # event 27
@@ -52,6 +53,7 @@ class Action(IntEnum):
     CLOSE = auto()  # silently
     CLOSE_WITH_REASON = auto()  # send the NOTIFICATION that came with the event
     CLOSE_WITH_HOLD_TIMER_EXPIRED = auto()
+    CLOSE_WITH_SEND_HOLD_TIMER_EXPIRED = auto()
     CLOSE_WITH_FSM_ERROR = auto()
 
 
@@ -64,6 +66,7 @@ _IDLE: Final = FsmState.IDLE
 _CLOSE: Final = Transition(_IDLE, Action.CLOSE)
 _CLOSE_WITH_REASON: Final = Transition(_IDLE, Action.CLOSE_WITH_REASON)
 _HOLD_TIMER_EXPIRED: Final = Transition(_IDLE, Action.CLOSE_WITH_HOLD_TIMER_EXPIRED)
+_SEND_HOLD_TIMER_EXPIRED: Final = Transition(_IDLE, Action.CLOSE_WITH_SEND_HOLD_TIMER_EXPIRED)
 _FSM_ERROR: Final = Transition(_IDLE, Action.CLOSE_WITH_FSM_ERROR)
 
 
@@ -79,6 +82,7 @@ TRANSITIONS: Final[Mapping[FsmState, Mapping[FsmEvent, Transition]]] = {
         FsmEvent.STOP: _CLOSE_WITH_REASON,
         FsmEvent.HOLD_TIMER_EXPIRED: _CLOSE,
         FsmEvent.KEEPALIVE_TIMER_EXPIRED: _CLOSE,
+        FsmEvent.SEND_HOLD_TIMER_EXPIRED: _CLOSE,
         FsmEvent.OPEN_RECEIVED: _CLOSE,
         FsmEvent.KEEPALIVE_RECEIVED: _CLOSE,
         FsmEvent.UPDATE_RECEIVED: _CLOSE,
@@ -92,6 +96,7 @@ TRANSITIONS: Final[Mapping[FsmState, Mapping[FsmEvent, Transition]]] = {
         FsmEvent.STOP: _CLOSE_WITH_REASON,
         FsmEvent.HOLD_TIMER_EXPIRED: _HOLD_TIMER_EXPIRED,
         FsmEvent.KEEPALIVE_TIMER_EXPIRED: _FSM_ERROR,
+        FsmEvent.SEND_HOLD_TIMER_EXPIRED: _SEND_HOLD_TIMER_EXPIRED,
         FsmEvent.OPEN_RECEIVED: Transition(FsmState.OPEN_CONFIRM, Action.CONFIRM_OPEN),
         FsmEvent.KEEPALIVE_RECEIVED: _FSM_ERROR,
         FsmEvent.UPDATE_RECEIVED: _FSM_ERROR,
@@ -107,6 +112,7 @@ TRANSITIONS: Final[Mapping[FsmState, Mapping[FsmEvent, Transition]]] = {
         FsmEvent.STOP: _CLOSE_WITH_REASON,
         FsmEvent.HOLD_TIMER_EXPIRED: _HOLD_TIMER_EXPIRED,
         FsmEvent.KEEPALIVE_TIMER_EXPIRED: Transition(FsmState.OPEN_CONFIRM, Action.SEND_KEEPALIVE),
+        FsmEvent.SEND_HOLD_TIMER_EXPIRED: _SEND_HOLD_TIMER_EXPIRED,
         # A second OPEN on the same connection is no collision (§6.8), only unexpected.
         FsmEvent.OPEN_RECEIVED: _FSM_ERROR,
         FsmEvent.KEEPALIVE_RECEIVED: Transition(FsmState.ESTABLISHED, Action.ESTABLISH),
@@ -121,6 +127,7 @@ TRANSITIONS: Final[Mapping[FsmState, Mapping[FsmEvent, Transition]]] = {
         FsmEvent.STOP: _CLOSE_WITH_REASON,
         FsmEvent.HOLD_TIMER_EXPIRED: _HOLD_TIMER_EXPIRED,
         FsmEvent.KEEPALIVE_TIMER_EXPIRED: Transition(FsmState.ESTABLISHED, Action.SEND_KEEPALIVE),
+        FsmEvent.SEND_HOLD_TIMER_EXPIRED: _SEND_HOLD_TIMER_EXPIRED,
         FsmEvent.OPEN_RECEIVED: _FSM_ERROR,
         FsmEvent.KEEPALIVE_RECEIVED: Transition(FsmState.ESTABLISHED, Action.RESTART_HOLD_TIMER),
         FsmEvent.UPDATE_RECEIVED: Transition(FsmState.ESTABLISHED, Action.ACCEPT_UPDATE),

@@ -8,6 +8,7 @@ whole message or a `ProtocolError`; whether what it says is acceptable to us is 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -17,8 +18,21 @@ from routeserver.bgp.capabilities import (
     encode_capabilities,
     family_from,
 )
-from routeserver.bgp.errors import Notification, OpenError, open_error
-from routeserver.bgp.framing import HEADER_OCTETS, MAX_MESSAGE_OCTETS, MessageType, encode_frame
+from routeserver.bgp.errors import (
+    ErrorCode,
+    Notification,
+    OpenError,
+    ProtocolError,
+    RouteRefreshError,
+    open_error,
+)
+from routeserver.bgp.framing import (
+    EXTENDED_MESSAGE_OCTETS,
+    HEADER_OCTETS,
+    MAX_MESSAGE_OCTETS,
+    MessageType,
+    encode_frame,
+)
 from routeserver.net.prefix import Family
 
 VERSION: Final = 4
@@ -60,18 +74,14 @@ class Open:
         )
 
     def encode(self) -> bytes:
-        value = encode_capabilities(self.capabilities)
-        parameters = bytes([_CAPABILITIES_PARAMETER, len(value)]) + value if value else b""
-        if len(parameters) > 0xFF:
-            raise ValueError("the capabilities do not fit an OPEN message")
+        """Raises ValueError when the capabilities do not fit a message."""
         return encode_frame(
             MessageType.OPEN,
             bytes([VERSION])
             + self.asn.to_bytes(2, "big")
             + self.hold_time_s.to_bytes(2, "big")
             + self.router_id.packed
-            + bytes([len(parameters)])
-            + parameters,
+            + _encode_optional_parameters(encode_capabilities(self.capabilities)),
         )
 
 
@@ -101,9 +111,17 @@ class Keepalive:
         return KEEPALIVE
 
 
+class RefreshSubtype(IntEnum):
+    """RFC 7313 §3.2; the octet was reserved before."""
+
+    REQUEST = 0
+    BEGIN = 1  # BoRR
+    END = 2  # EoRR
+
+
 @dataclass(frozen=True, slots=True)
 class RouteRefresh:
-    """`subtype` 0 asks for the routes; 1 and 2 mark begin and end of a refresh (RFC 7313 §3.2)."""
+    """`subtype` is one of `RefreshSubtype`, or whatever else the peer sent."""
 
     afi: int
     safi: int
@@ -115,6 +133,18 @@ class RouteRefresh:
 
     @classmethod
     def decode(cls, body: bytes) -> RouteRefresh:
+        """Raises ProtocolError for another length, which only an enhanced refresh session lets
+        through to here (RFC 7313 §5).
+        """
+        if len(body) != 4:
+            raise ProtocolError(
+                Notification(
+                    ErrorCode.ROUTE_REFRESH_MESSAGE_ERROR,
+                    RouteRefreshError.INVALID_MESSAGE_LENGTH,
+                    encode_frame(MessageType.ROUTE_REFRESH, body, EXTENDED_MESSAGE_OCTETS),
+                ),
+                f"a ROUTE-REFRESH of {HEADER_OCTETS + len(body)} octets",
+            )
         return cls(body[0] << 8 | body[1], body[3], body[2])
 
     def encode(self) -> bytes:
@@ -122,6 +152,24 @@ class RouteRefresh:
             MessageType.ROUTE_REFRESH,
             self.afi.to_bytes(2, "big") + bytes([self.subtype, self.safi]),
         )
+
+
+def _encode_optional_parameters(capabilities: bytes) -> bytes:
+    """From the Optional Parameters Length octet on; the long form of RFC 9072 only where the short
+    one is too short, as not every peer knows it.
+    """
+    if not capabilities:
+        return b"\x00"
+    length = len(capabilities)
+    if length + 2 < _EXTENDED_LENGTH:
+        return bytes([length + 2, _CAPABILITIES_PARAMETER, length]) + capabilities
+    return (
+        bytes([_EXTENDED_LENGTH, _EXTENDED_LENGTH])
+        + (length + 3).to_bytes(2, "big")
+        + bytes([_CAPABILITIES_PARAMETER])
+        + length.to_bytes(2, "big")
+        + capabilities
+    )
 
 
 def _decode_optional_parameters(data: bytes) -> tuple[Capability, ...]:

@@ -2,9 +2,8 @@
 
 Bytes and the time go in, events and bytes come out; nothing here has a clock or a socket. Both
 roles are the same from here: whoever accepted or made the connection calls `connection_opened`.
-What happens in which state is in `fsm`; this module carries the actions out, keeps the two timers
-of RFC 4271 §10 that belong to a connection (hold, keepalive) and folds UPDATEs into batches. A
-session that has ended stays ended.
+What happens in which state is in `fsm`; this module carries the actions out, starts and stops the
+`timers` and folds UPDATEs into batches. A session that has ended stays ended.
 
 Deviation: the keepalive timer has no jitter (RFC 4271 §10). Sessions start when peers dial, so
 nothing aligns them.
@@ -15,21 +14,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
-from routeserver.bgp.attributes import AttributeCache, AttributeTable, DecodeContext
-from routeserver.bgp.errors import ErrorCode, FsmError, Notification, ProtocolError
+from routeserver.bgp.attributes import AttributeTable, DecodeContext
+from routeserver.bgp.capabilities import Capability
+from routeserver.bgp.errors import (
+    Cease,
+    ErrorCode,
+    FsmError,
+    Notification,
+    ProtocolError,
+    hard_reset,
+)
 from routeserver.bgp.events import (
     EndOfRib,
     Established,
     Event,
-    RefreshRequested,
     RoutesReceived,
     SessionClosed,
     UpdateIgnored,
 )
-from routeserver.bgp.framing import Framer, MessageType
+from routeserver.bgp.framing import Framer, MessageType, lengths
 from routeserver.bgp.fsm import TRANSITIONS, Action, FsmEvent, FsmState
-from routeserver.bgp.messages import KEEPALIVE, NotificationMessage, Open, RouteRefresh
+from routeserver.bgp.messages import KEEPALIVE, NotificationMessage, Open
 from routeserver.bgp.negotiation import Negotiated, SessionConfig, local_open, negotiate
+from routeserver.bgp.plain import RouteReader
+from routeserver.bgp.refresh import RefreshExchange
+from routeserver.bgp.timers import OPEN_SENT_HOLD_TIME_S, Timers
 from routeserver.bgp.update import Update, decode_update
 from routeserver.bgp.update_encoding import (
     encode_announcement,
@@ -40,8 +49,6 @@ from routeserver.net.path import PathAttributes
 from routeserver.net.prefix import Family, Prefix, family_of
 
 __all__ = ["OPEN_SENT_HOLD_TIME_S", "FsmState", "Session", "SessionConfig"]
-
-OPEN_SENT_HOLD_TIME_S: Final = 240  # RFC 4271 §8.2.2: how long a peer may take to say who it is
 
 _FACTS: Final[Mapping[int, FsmEvent]] = {
     MessageType.OPEN: FsmEvent.OPEN_RECEIVED,
@@ -57,7 +64,13 @@ _UNEXPECTED: Final[Mapping[FsmState, FsmError]] = {
     FsmState.ESTABLISHED: FsmError.UNEXPECTED_MESSAGE_IN_ESTABLISHED,
 }
 
+_FOR_GOOD: Final = frozenset({Cease.ADMINISTRATIVE_SHUTDOWN, Cease.PEER_DE_CONFIGURED})
+_SEND_HOLD_TIMER_EXPIRED: Final = Notification(ErrorCode.SEND_HOLD_TIMER_EXPIRED, 0)
 _HOLD_TIMER_EXPIRED: Final = Notification(ErrorCode.HOLD_TIMER_EXPIRED, 0)
+
+
+def _is_for_good(notification: Notification) -> bool:
+    return notification.code == ErrorCode.CEASE and notification.subcode in _FOR_GOOD
 
 
 class Session:
@@ -67,22 +80,20 @@ class Session:
     All times are seconds of one monotonic clock of the caller's.
     """
 
-    def __init__(
-        self, config: SessionConfig, attribute_cache: AttributeCache | None = None
-    ) -> None:
+    def __init__(self, config: SessionConfig) -> None:
         self.state = FsmState.CONNECT
         self._config = config
-        self._cache = AttributeCache() if attribute_cache is None else attribute_cache
         self._framer = Framer()
         self._out: list[bytes] = []
         self._events: list[Event] = []
-        self._withdrawn: list[Prefix] = []
-        self._announced: list[tuple[PathAttributes, list[Prefix]]] = []
+        self._routes: RouteReader | None = None
+        self._reads_plain = False
         self._negotiated: Negotiated | None = None
         self._context = DecodeContext(config.local_asn, config.peer_asn)
         self._table: AttributeTable | None = None
-        self._hold_deadline: float | None = None
-        self._keepalive_deadline: float | None = None
+        self._timers = Timers()
+        self._refresh: RefreshExchange | None = None
+        self._peer_capabilities: tuple[Capability, ...] = ()
 
     # --- facts --------------------------------------------------------------------------------
 
@@ -95,15 +106,30 @@ class Session:
         """Any number of octets from the peer, cut anywhere."""
         if self._is_over:
             return []
-        frames, error = self._framer.receive(data)
-        for message_type, body in frames:
-            self._step(_FACTS[message_type], now, body, message_type)
-            if self._is_over:
-                break
-        else:
-            if error is not None:
+        framer = self._framer
+        framer.feed(data)
+        while not self._is_over:
+            if self._reads_plain:
+                self._read_plain(now)
+            try:
+                frame = framer.next()
+            except ProtocolError as error:
                 self._fail(error, now)
+                break
+            if frame is None:
+                break
+            message_type, body = frame
+            self._step(_FACTS[message_type], now, body, message_type)
         return self._take_events()
+
+    def _read_plain(self, now: float) -> None:
+        """All the plain UPDATEs that come next, in one go."""
+        framer = self._framer
+        assert self._routes is not None  # noqa: S101 - made by _confirm_open
+        position = self._routes.read(framer.octets, framer.position)
+        if position > framer.position:
+            framer.position = position
+            self._timers.restart_hold(now)
 
     def connection_lost(self, now: float) -> list[Event]:
         """TCP is gone; nothing more can be sent."""
@@ -112,15 +138,29 @@ class Session:
 
     def handle_timer(self, now: float) -> list[Event]:
         """Call at `next_deadline` or later; too early does nothing."""
-        if self._hold_deadline is not None and now >= self._hold_deadline:
-            self._step(FsmEvent.HOLD_TIMER_EXPIRED, now)
-        elif self._keepalive_deadline is not None and now >= self._keepalive_deadline:
-            self._step(FsmEvent.KEEPALIVE_TIMER_EXPIRED, now)
+        event = self._timers.due(now)
+        if event is not None:
+            self._step(event, now)
         return self._take_events()
 
+    def write_blocked(self, now: float) -> None:
+        """The peer does not read: what was taken from `data_to_send` waits. RFC 9687 gives it until
+        the send hold time is over; any `write_unblocked` in between starts it anew.
+        """
+        self._timers.write_blocked(now)
+
+    def write_unblocked(self, now: float) -> None:  # noqa: ARG002 - every fact has its time
+        self._timers.write_unblocked()
+
     def stop(self, notification: Notification, reason: str, now: float) -> list[Event]:
-        """End the session for a reason of our own, usually a Cease."""
+        """End the session for a reason of our own, usually a Cease.
+
+        One that means for good goes out as a Hard Reset where the peer would otherwise keep our
+        routes through it (RFC 8538 §3.1).
+        """
         if not self._is_over:
+            if self._survives_notifications and _is_for_good(notification):
+                notification = hard_reset(notification)
             self._step(FsmEvent.STOP, now, notification=notification, reason=reason)
         return self._take_events()
 
@@ -128,10 +168,17 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """When `handle_timer` wants to be called, or None when there is nothing to wait for."""
-        hold, keepalive = self._hold_deadline, self._keepalive_deadline
-        if hold is None or keepalive is None:
-            return hold if keepalive is None else keepalive
-        return min(hold, keepalive)
+        return self._timers.next_deadline()
+
+    @property
+    def heard_at(self) -> float:
+        """When the hold timer was last started; 0 where there is none."""
+        return self._timers.heard_at
+
+    @property
+    def unframed(self) -> bytes:
+        """The octets of a message that has begun; for who listens in from here on."""
+        return self._framer.tail
 
     def data_to_send(self) -> bytes:
         """Takes and clears everything queued for the peer."""
@@ -147,18 +194,46 @@ class Session:
         Raises RuntimeError unless established, ValueError for a family that was not negotiated or
         attributes that have no encoding.
         """
-        four_octet = self._check_may_send(prefixes).four_octet_asn
-        self._out += encode_announcement(attributes, prefixes, four_octet=four_octet)
+        agreed = self._check_may_send(prefixes)
+        self._out += encode_announcement(
+            attributes,
+            prefixes,
+            four_octet=agreed.four_octet_asn,
+            extended_next_hop=agreed.extended_next_hop,
+            max_octets=agreed.max_message_octets,
+        )
 
     def withdraw(self, prefixes: Sequence[Prefix]) -> None:
         """Queue UPDATEs that withdraw prefixes of one family; raises as `announce` does."""
-        self._check_may_send(prefixes)
-        self._out += encode_withdrawal(prefixes)
+        agreed = self._check_may_send(prefixes)
+        self._out += encode_withdrawal(prefixes, max_octets=agreed.max_message_octets)
 
     def send_end_of_rib(self, family: Family) -> None:
         """Queue an End-of-RIB marker (RFC 4724 §2); raises as `announce` does."""
-        self._check_family(self._check_may_send(()), family)
+        refresh = self._check_may_refresh(family)
         self._out.append(encode_end_of_rib(family))
+        refresh.end_of_rib_sent(family)
+
+    def request_refresh(self, family: Family) -> None:
+        """Ask for all routes of a family again (RFC 2918). Raises as `announce` does, and
+        ValueError when the peer cannot (`Established.route_refresh`).
+        """
+        self._out.append(self._check_may_refresh(family).request(family))
+
+    def begin_refresh(self, family: Family) -> None:
+        """Before all routes of a family are announced again (RFC 7313 §4); queues nothing where
+        that was not agreed. Raises as `announce` does.
+        """
+        self._out.append(self._check_may_refresh(family).begin(family))
+
+    def end_refresh(self, family: Family) -> None:
+        """After them; as `begin_refresh`."""
+        self._out.append(self._check_may_refresh(family).end(family))
+
+    def _check_may_refresh(self, family: Family) -> RefreshExchange:
+        self._check_family(self._check_may_send(()), family)
+        assert self._refresh is not None  # noqa: S101 - made by _confirm_open
+        return self._refresh
 
     def _check_may_send(self, prefixes: Sequence[Prefix]) -> Negotiated:
         if self._negotiated is None or self.state is not FsmState.ESTABLISHED:
@@ -194,6 +269,8 @@ class Session:
                 self._close(before, reason, sent=notification)
             case Action.CLOSE_WITH_HOLD_TIMER_EXPIRED:
                 self._close(before, "hold timer expired", sent=_HOLD_TIMER_EXPIRED)
+            case Action.CLOSE_WITH_SEND_HOLD_TIMER_EXPIRED:
+                self._close(before, "send hold timer expired", sent=_SEND_HOLD_TIMER_EXPIRED)
             case Action.CLOSE_WITH_FSM_ERROR:
                 self._close_with_fsm_error(before, event, message_type)
             case _:
@@ -206,28 +283,29 @@ class Session:
         """The actions after which the session lives on; raises ProtocolError when it must not."""
         match action:
             case Action.ACCEPT_UPDATE:
-                self._restart_hold_timer(now)
+                self._timers.restart_hold(now)
                 assert self._table is not None  # noqa: S101 - made by _confirm_open
                 self._accept(decode_update(body, self._context, self._table))
             case Action.RESTART_HOLD_TIMER:
-                self._restart_hold_timer(now)
+                self._timers.restart_hold(now)
             case Action.SEND_KEEPALIVE:
                 self._send_keepalive(now)
             case Action.ACCEPT_ROUTE_REFRESH:
-                self._accept_route_refresh(RouteRefresh.decode(body))
+                self._accept_route_refresh(body)
             case Action.SEND_OPEN:
                 self._out.append(local_open(self._config).encode())
-                self._hold_deadline = now + OPEN_SENT_HOLD_TIME_S
+                self._timers.wait_for_open(now)
             case Action.CONFIRM_OPEN:
                 self._confirm_open(Open.decode(body), now)
             case Action.ESTABLISH:
-                self._restart_hold_timer(now)
+                self._timers.restart_hold(now)
                 self._establish()
             case (
                 Action.IGNORE
                 | Action.CLOSE
                 | Action.CLOSE_WITH_REASON
                 | Action.CLOSE_WITH_HOLD_TIMER_EXPIRED
+                | Action.CLOSE_WITH_SEND_HOLD_TIMER_EXPIRED
                 | Action.CLOSE_WITH_FSM_ERROR
             ):
                 raise AssertionError(f"{action.name} is carried out by _step")
@@ -245,15 +323,26 @@ class Session:
             families=negotiated.families,
             accept_loopback_next_hops=config.accept_loopback_next_hops,
             local_address=config.local_address,
+            extended_next_hop=negotiated.extended_next_hop,
+            accept_as_sets=config.accept_as_sets,
         )
-        self._table = self._cache.table(self._context)
-        self._hold_deadline = None
-        self._restart_hold_timer(now)
+        self._table = AttributeTable(self._context)
+        self._routes = RouteReader(
+            self._table, config.local_asn, config.peer_asn, negotiated.families
+        )
+        self._routes.max_octets = negotiated.max_message_octets
+        self._refresh = RefreshExchange(negotiated)
+        self._peer_capabilities = peer.capabilities
+        self._framer.lengths = lengths(
+            negotiated.max_message_octets, any_refresh=negotiated.enhanced_refresh
+        )
+        self._timers.agree(negotiated, now)
         self._send_keepalive(now)
 
     def _establish(self) -> None:
         negotiated = self._negotiated
         assert negotiated is not None  # noqa: S101 - made by _confirm_open
+        self._reads_plain = negotiated.four_octet_asn and not self._context.internal
         self._events.append(
             Established(
                 peer_router_id=negotiated.peer_router_id,
@@ -261,50 +350,52 @@ class Session:
                 hold_time_s=negotiated.hold_time_s,
                 families=negotiated.families,
                 four_octet_asn=negotiated.four_octet_asn,
+                max_message_octets=negotiated.max_message_octets,
+                extended_next_hop=negotiated.extended_next_hop,
+                route_refresh=negotiated.route_refresh,
+                enhanced_refresh=negotiated.enhanced_refresh,
+                graceful_restart=negotiated.graceful_restart,
+                long_lived=negotiated.long_lived,
+                peer_capabilities=self._peer_capabilities,
             )
         )
 
     def _accept(self, update: Update) -> None:
-        """Add an UPDATE to the batch, which ends where its order would no longer be true."""
+        """Add an UPDATE that took a full look to the routes collected so far."""
         withdrawn, announced, end_of_rib, ignored = update
-        if withdrawn:
-            if self._announced:
-                self._end_batch()
-            self._withdrawn += withdrawn
-        for attributes, prefixes in announced:
-            batches = self._announced
-            if batches and batches[-1][0] is attributes:
-                batches[-1][1].extend(prefixes)
-            else:
-                batches.append((attributes, prefixes))
+        routes = self._routes
+        assert routes is not None  # noqa: S101 - made by _confirm_open
+        routes.add(None, withdrawn)
+        for attribute_set, prefixes in announced:
+            routes.add(attribute_set, prefixes)
         if end_of_rib is not None:
             self._end_batch()
             self._events.append(EndOfRib(end_of_rib))
-        for reason, data in ignored:
-            self._events.append(UpdateIgnored(reason, data))
+            if self._refresh is not None:
+                self._refresh.end_of_rib_received(end_of_rib)
+        for fault in ignored:
+            self._events.append(UpdateIgnored(*fault))
 
-    def _accept_route_refresh(self, refresh: RouteRefresh) -> None:
-        """RFC 2918 §4 and RFC 7313 §5: what was not negotiated is ignored."""
-        if refresh.subtype == 0 and refresh.family in self._context.families:
-            self._end_batch()
-            self._events.append(RefreshRequested(refresh.family))
-
-    def _restart_hold_timer(self, now: float) -> None:
-        negotiated = self._negotiated
-        if negotiated is not None and negotiated.hold_time_s:
-            self._hold_deadline = now + negotiated.hold_time_s
+    def _accept_route_refresh(self, body: bytes) -> None:
+        assert self._refresh is not None  # noqa: S101 - made by _confirm_open
+        event = self._refresh.receive(body)
+        self._end_batch()
+        self._events.append(event)
 
     def _send_keepalive(self, now: float) -> None:
         self._out.append(KEEPALIVE)
-        negotiated = self._negotiated
-        if negotiated is not None and negotiated.hold_time_s:
-            self._keepalive_deadline = now + negotiated.keepalive_s
+        self._timers.restart_keepalive(now)
 
     # --- the end ------------------------------------------------------------------------------
 
     @property
     def _is_over(self) -> bool:
         return self.state is FsmState.IDLE
+
+    @property
+    def _survives_notifications(self) -> bool:
+        restart = None if self._negotiated is None else self._negotiated.graceful_restart
+        return restart is not None and restart.notification
 
     def _fail(self, error: ProtocolError, now: float) -> None:
         """What the peer sent ends the session."""
@@ -338,18 +429,17 @@ class Session:
     ) -> None:
         if sent is not None:
             self._out.append(NotificationMessage(sent).encode())
-        self._hold_deadline = self._keepalive_deadline = None
+        self._timers.stop()
         self._end_batch()
+        self._reads_plain = False
         was_established = before is FsmState.ESTABLISHED
         self._events.append(SessionClosed(reason, sent, received, was_established))
 
     # --- events -------------------------------------------------------------------------------
 
     def _end_batch(self) -> None:
-        if self._withdrawn or self._announced:
-            self._events.append(RoutesReceived(self._withdrawn, self._announced))
-            self._withdrawn = []
-            self._announced = []
+        if self._routes is not None:
+            self._events += [RoutesReceived(batch) for batch in self._routes.take()]
 
     def _take_events(self) -> list[Event]:
         self._end_batch()

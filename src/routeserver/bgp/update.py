@@ -5,8 +5,7 @@ beside the one attribute object they share, and one list of what is gone. Faults
 way: either the whole message is understood, with every fault in it turned into withdrawals as RFC
 7606 has it, or a `ProtocolError` ends the session.
 
-The usual IPv4 UPDATE, whose attribute list was seen before, costs one dict look-up and the loop
-over its prefixes.
+This is the full look. The usual UPDATE never gets here: `plain` reads it in passing.
 """
 
 from __future__ import annotations
@@ -34,11 +33,11 @@ from routeserver.bgp.nlri import (
     decode_nlri,
     encode_prefix,
 )
-from routeserver.net.path import PathAttributes
+from routeserver.net.attribute_set import AttributeSet
 from routeserver.net.prefix import Family, Prefix, family_of, format_prefix
 
 # Octets of next hop that each family may come with; 32 is a global and a link-local address (RFC
-# 2545 §3).
+# 2545 §3). Where RFC 8950 was agreed on, IPv4 may come with those of IPv6.
 NEXT_HOP_OCTETS: Final = {Family.IPV4: (4,), Family.IPV6: (16, 32)}
 
 
@@ -47,6 +46,7 @@ class Ignored(NamedTuple):
 
     reason: str
     data: bytes
+    verdict: str = "ignored"
 
 
 class Update(NamedTuple):
@@ -55,7 +55,7 @@ class Update(NamedTuple):
     """
 
     withdrawn: list[Prefix]
-    announced: list[tuple[PathAttributes, list[Prefix]]]
+    announced: list[tuple[AttributeSet, list[Prefix]]]
     end_of_rib: Family | None = None
     ignored: tuple[Ignored, ...] = ()
 
@@ -93,12 +93,12 @@ def decode_update(body: bytes, context: DecodeContext, table: AttributeTable) ->
     if (
         known is None
         or known.faults
-        or known.attributes is None
+        or known.attribute_set is None
         or max(nlri) >= _FIRST_NOT_UNICAST4
         or Family.IPV4 not in context.families
     ):
         return _decode_in_full(withdrawn, attributes, nlri, context, table)
-    return Update(withdrawn, [(known.attributes, nlri)])
+    return Update(withdrawn, [(known.attribute_set, nlri)])
 
 
 _FIRST_NOT_UNICAST4: Final = FIRST_NOT_UNICAST[Family.IPV4]
@@ -133,14 +133,14 @@ def _decode_in_full(
     # RFC 7606 §5.2: without a reachable route it may be the routes themselves that got lost.
     _raise_if_fatal(faults, Verdict.SESSION_RESET if reachable else Verdict.TREAT_AS_WITHDRAW)
 
-    announced: list[tuple[PathAttributes, list[Prefix]]] = []
+    announced: list[tuple[AttributeSet, list[Prefix]]] = []
     doomed = any(fault.verdict is Verdict.TREAT_AS_WITHDRAW for fault in faults)
     for decoded, prefixes in batches:
-        if doomed or decoded.attributes is None:
+        if doomed or decoded.attribute_set is None:
             withdrawn = withdrawn + prefixes
         elif unicast := _only_unicast(prefixes, ignored):
-            announced.append((decoded.attributes, unicast))
-    ignored.extend(Ignored(str(fault), fault.attribute) for fault in faults)
+            announced.append((decoded.attribute_set, unicast))
+    ignored.extend(Ignored(str(fault), fault.attribute, fault.verdict.words) for fault in faults)
     return Update(withdrawn, announced, None, tuple(ignored))
 
 
@@ -254,7 +254,9 @@ def _read_reach(value: bytes, context: DecodeContext) -> _Routes:
     family = family_from(value[0] << 8 | value[1], value[2])
     if family is None or family not in context.families:
         return _NOT_NEGOTIATED
-    if octets not in NEXT_HOP_OCTETS[family]:
+    if octets not in NEXT_HOP_OCTETS[family] and not (
+        family in context.extended_next_hop and octets in NEXT_HOP_OCTETS[Family.IPV6]
+    ):
         raise NlriError(f"a next hop of {octets} octets for {family.name}")
     prefixes = decode_nlri(family, value, 5 + octets, len(value))
     return _Routes(family, prefixes, value[4 : 4 + octets])

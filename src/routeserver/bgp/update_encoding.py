@@ -2,67 +2,84 @@
 nothing.
 
 Attributes are written in the order of their codes, MP_REACH_NLRI before all others (RFC 7606
-§5.1), and said as they are: nothing is prepended or left out. Prefixes are split over as many
-messages of 4096 octets as they need.
+§5.1), and said as they are: nothing is prepended or left out, only the Partial bit is added.
+Prefixes are split over as many messages as they need.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from ipaddress import IPv4Address
 from struct import pack
 from typing import Final
 
 from routeserver.bgp.as_path import encode_as_path, needs_as4_path
-from routeserver.bgp.attribute_values import EXTENDED_LENGTH, OPTIONAL, TRANSITIVE, AttributeCode
+from routeserver.bgp.attribute_values import READERS
 from routeserver.bgp.capabilities import SAFI_UNICAST
 from routeserver.bgp.framing import HEADER_OCTETS, MAX_MESSAGE_OCTETS, MessageType, encode_frame
 from routeserver.bgp.messages import AS_TRANS
 from routeserver.bgp.nlri import encode_nlri
+from routeserver.bgp.verdicts import (
+    EXTENDED_LENGTH,
+    OPTIONAL,
+    PARTIAL,
+    TRANSITIVE,
+    AttributeCode,
+)
 from routeserver.net.path import PathAttributes, RawAttribute
 from routeserver.net.prefix import Family, Prefix, family_of
 
-_ROOM: Final = MAX_MESSAGE_OCTETS - HEADER_OCTETS - 4  # without the two length fields
+_FIXED_OCTETS: Final = HEADER_OCTETS + 4  # with the two length fields
 _MP_HEADER_OCTETS: Final = 4  # flags, code and an extended length
 _OPTIONAL_TRANSITIVE: Final = OPTIONAL | TRANSITIVE
 
 
 def encode_announcement(
-    attributes: PathAttributes, prefixes: Sequence[Prefix], *, four_octet: bool = True
+    attributes: PathAttributes,
+    prefixes: Sequence[Prefix],
+    *,
+    four_octet: bool = True,
+    extended_next_hop: Collection[Family] = (),
+    max_octets: int = MAX_MESSAGE_OCTETS,
 ) -> list[bytes]:
-    """UPDATE messages that announce `prefixes`, all of one family, under `attributes`.
+    """UPDATE messages of up to `max_octets` that announce `prefixes`, all of one family, under
+    `attributes`. IPv4 prefixes are in MP_REACH_NLRI only when their next hop is IPv6 (RFC 8950).
 
-    Raises ValueError when the next hop is not of the prefixes' family or the attributes leave no
-    room for a prefix.
+    Raises ValueError when the next hop cannot stand for the prefixes' family or the attributes
+    leave no room for a prefix.
     """
     if not prefixes:
         return []
     family = _family(prefixes)
     next_hop = attributes.next_hop
-    if next_hop.version != (4 if family is Family.IPV4 else 6):
+    version = 4 if family is Family.IPV4 else 6
+    if next_hop.version != version and family not in extended_next_hop:
         raise ValueError(f"next hop {next_hop} cannot be announced for {family.name} prefixes")
     listed = encode_attributes(attributes, four_octet=four_octet)
-    if family is Family.IPV4:
-        return [_update(b"", listed, run) for run in encode_nlri(prefixes, _ROOM - len(listed))]
+    room = max_octets - _FIXED_OCTETS - len(listed)
+    if next_hop.version == 4:
+        return [_update(b"", listed, run, max_octets) for run in encode_nlri(prefixes, room)]
     head = _afi_safi(family) + b"\x10" + next_hop.packed + b"\x00"
-    room = _ROOM - len(listed) - _MP_HEADER_OCTETS - len(head)
     return [
-        _update(b"", _attribute(OPTIONAL, AttributeCode.MP_REACH_NLRI, head + run) + listed, b"")
-        for run in encode_nlri(prefixes, room)
+        _update(b"", _mp(AttributeCode.MP_REACH_NLRI, head + run) + listed, b"", max_octets)
+        for run in encode_nlri(prefixes, room - _MP_HEADER_OCTETS - len(head))
     ]
 
 
-def encode_withdrawal(prefixes: Sequence[Prefix]) -> list[bytes]:
-    """UPDATE messages that withdraw `prefixes`, all of one family."""
+def encode_withdrawal(
+    prefixes: Sequence[Prefix], *, max_octets: int = MAX_MESSAGE_OCTETS
+) -> list[bytes]:
+    """UPDATE messages of up to `max_octets` that withdraw `prefixes`, all of one family."""
     if not prefixes:
         return []
     family = _family(prefixes)
+    room = max_octets - _FIXED_OCTETS
     if family is Family.IPV4:
-        return [_update(run, b"", b"") for run in encode_nlri(prefixes, _ROOM)]
+        return [_update(run, b"", b"", max_octets) for run in encode_nlri(prefixes, room)]
     head = _afi_safi(family)
     return [
-        _update(b"", _attribute(OPTIONAL, AttributeCode.MP_UNREACH_NLRI, head + run), b"")
-        for run in encode_nlri(prefixes, _ROOM - _MP_HEADER_OCTETS - len(head))
+        _update(b"", _mp(AttributeCode.MP_UNREACH_NLRI, head + run), b"", max_octets)
+        for run in encode_nlri(prefixes, room - _MP_HEADER_OCTETS - len(head))
     ]
 
 
@@ -70,7 +87,7 @@ def encode_end_of_rib(family: Family) -> bytes:
     """RFC 4724 §2."""
     if family is Family.IPV4:
         return _update(b"", b"", b"")
-    return _update(b"", _attribute(OPTIONAL, AttributeCode.MP_UNREACH_NLRI, _afi_safi(family)), b"")
+    return _update(b"", _mp(AttributeCode.MP_UNREACH_NLRI, _afi_safi(family)), b"")
 
 
 def encode_attributes(attributes: PathAttributes, *, four_octet: bool) -> bytes:
@@ -89,6 +106,9 @@ def encode_attributes(attributes: PathAttributes, *, four_octet: bool) -> bytes:
     if attributes.communities:
         value = pack(f">{len(attributes.communities)}I", *attributes.communities)
         listed.append((_OPTIONAL_TRANSITIVE, AttributeCode.COMMUNITIES, value))
+    if attributes.extended_communities:
+        value = pack(f">{len(attributes.extended_communities)}Q", *attributes.extended_communities)
+        listed.append((_OPTIONAL_TRANSITIVE, AttributeCode.EXTENDED_COMMUNITIES, value))
     if attributes.large_communities:
         value = b"".join(pack(">III", *community) for community in attributes.large_communities)
         listed.append((_OPTIONAL_TRANSITIVE, AttributeCode.LARGE_COMMUNITIES, value))
@@ -102,8 +122,12 @@ def encode_attributes(attributes: PathAttributes, *, four_octet: bool) -> bytes:
 
 
 def _other(attribute: RawAttribute, *, four_octet: bool) -> bytes:
-    """AGGREGATOR is kept in its four-octet form and needs translation for a two-octet peer."""
+    """AGGREGATOR is kept in its four-octet form and needs translation for a two-octet peer. What
+    nobody here has read is marked as such (RFC 4271 §5).
+    """
     flags, code, value = attribute.flags, attribute.code, attribute.value
+    if code not in READERS:
+        flags |= PARTIAL
     if four_octet or code != AttributeCode.AGGREGATOR:
         return _attribute(flags, code, value)
     asn = int.from_bytes(value[:4], "big")
@@ -120,10 +144,17 @@ def _attribute(flags: int, code: int, value: bytes) -> bytes:
     return bytes([flags, code, len(value)]) + value
 
 
-def _update(withdrawn: bytes, attributes: bytes, nlri: bytes) -> bytes:
+def _mp(code: AttributeCode, value: bytes) -> bytes:
+    return _attribute(OPTIONAL, code, value)
+
+
+def _update(
+    withdrawn: bytes, attributes: bytes, nlri: bytes, max_octets: int = MAX_MESSAGE_OCTETS
+) -> bytes:
     return encode_frame(
         MessageType.UPDATE,
         pack(">H", len(withdrawn)) + withdrawn + pack(">H", len(attributes)) + attributes + nlri,
+        max_octets,
     )
 
 

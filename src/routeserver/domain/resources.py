@@ -94,6 +94,8 @@ class Vpc(Resource):
     enable_dns_support: bool = True
     enable_dns_hostnames: bool = False
     enable_network_address_usage_metrics: bool = False
+    secondary_cidrs: tuple[str, ...] = ()
+    """IPv4 blocks beside `cidr`, in the order in which they came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,12 @@ class NetworkInterface(Resource):
     requester_managed: bool = False
     group_ids: tuple[str, ...] = ()
     status: str = "available"
+    attachment_id: str | None = None
+    """Set together with the instance, the device index and the time."""
+    instance_id: str | None = None
+    device_index: int | None = None
+    attached_at: float | None = None
+    delete_on_termination: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +166,7 @@ class Route(Resource):
     """A static route, made by CreateRoute. Its id is ``<rtb id>|<destination>``; local routes
     follow from the VPC.
 
-    Exactly one target is set.
+    Exactly one target is set. A destination is a block or the id of a prefix list.
     """
 
     route_table_id: str

@@ -12,6 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv6Address
+from typing import Final
+
+DEFAULT_PREFERENCE: Final = 100
+MAX_PREFERENCE: Final = 0xFFFFFFFF
 
 
 class Origin(IntEnum):
@@ -49,7 +53,9 @@ class PathAttributes:
     """The attributes of one or many routes of one family.
 
     `next_hop` is the address to resolve to a network interface: NEXT_HOP for IPv4, the global
-    address of MP_REACH_NLRI for IPv6. `med` is None when absent, which ranks as 0.
+    address of MP_REACH_NLRI for IPv6. `med` is None when absent, which ranks as 0. `preference` is
+    what the import policy of this side assigned; a higher one wins before anything that the peer
+    says, and LOCAL_PREF from a peer never becomes one.
     """
 
     origin: Origin
@@ -60,10 +66,14 @@ class PathAttributes:
     communities: tuple[int, ...] = ()
     large_communities: tuple[tuple[int, int, int], ...] = ()
     others: tuple[RawAttribute, ...] = ()
+    extended_communities: tuple[int, ...] = ()
+    preference: int = DEFAULT_PREFERENCE
     rank: int = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rank", rank_of(self.as_path, self.origin, self.med))
+        object.__setattr__(
+            self, "rank", rank_of(self.as_path, self.origin, self.med, self.preference)
+        )
 
 
 def as_path_length(as_path: tuple[AsSegment, ...]) -> int:
@@ -71,10 +81,17 @@ def as_path_length(as_path: tuple[AsSegment, ...]) -> int:
     return sum(len(s.asns) if s.kind is SegmentKind.AS_SEQUENCE else 1 for s in as_path)
 
 
-def rank_of(as_path: tuple[AsSegment, ...], origin: Origin, med: int | None) -> int:
-    """AS_PATH length, then ORIGIN, then MED (always compared, missing = 0) as one integer; lower is
-    better."""
-    return as_path_length(as_path) << 34 | origin << 32 | (med or 0)
+def rank_of(
+    as_path: tuple[AsSegment, ...],
+    origin: Origin,
+    med: int | None,
+    preference: int = DEFAULT_PREFERENCE,
+) -> int:
+    """Preference (the higher first), AS_PATH length, ORIGIN, then MED (always compared, missing =
+    0) as one integer of 82 bits; lower is better.
+    """
+    fixed = (MAX_PREFERENCE - preference) << 18 | as_path_length(as_path) << 2 | origin
+    return fixed << 32 | (med or 0)
 
 
 def as_path_strings(as_path: tuple[AsSegment, ...]) -> list[str]:

@@ -2,12 +2,12 @@
 
 RFC 4271 §9.1.2 reduced to what a route server needs, as one table of numbered steps. Every step
 compares the path itself and nothing of its history, so the order is total and the same routes give
-the same answer in whatever order they arrive. `Path.key` is these steps folded into one value; the
-table is what people, documents and tests read.
+the same answer in whatever order they arrive. `Path.key` is these steps folded into one value, and
+`paths.Paths.is_better` the same on columns; the table is what people, documents and tests read.
 
-# Deviation: LOCAL_PREF is kept but not ranked, MED is compared between all neighbouring ASes with a
-missing one taken # as 0, and the age of a route never counts: the service's own rules, and no
-answer may depend on time.
+# Deviation: LOCAL_PREF of a peer is kept but not ranked (the import policy's preference is), MED is
+# compared between all neighbouring ASes with a missing one taken as 0, and the age of a route never
+# counts: the service's own rules, and no answer may depend on time.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from routeserver.net.path import as_path_length
+from routeserver.net.path import MAX_PREFERENCE, as_path_length
 from routeserver.rib.path import Path
 
 
@@ -29,6 +29,8 @@ class Step:
     name: str
     key: Callable[[Path], int | str]
     show: Callable[[Path], str]
+    prefers: str = "lower"
+    """Of what `show` says; the lower `key` wins in any case."""
 
 
 def _address_text(path: Path) -> str:
@@ -39,32 +41,45 @@ def _address_text(path: Path) -> str:
 STEPS: Final[tuple[Step, ...]] = (
     Step(
         1,
+        "long-lived stale",
+        lambda path: int(path.is_demoted),
+        lambda path: "stale" if path.is_demoted else "fresh",
+    ),
+    Step(
+        2,
+        "preference",
+        lambda path: MAX_PREFERENCE - path.attributes.preference,
+        lambda path: str(path.attributes.preference),
+        prefers="higher",
+    ),
+    Step(
+        3,
         "AS_PATH length",
         lambda path: as_path_length(path.attributes.as_path),
         lambda path: str(as_path_length(path.attributes.as_path)),
     ),
     Step(
-        2,
+        4,
         "ORIGIN",
         lambda path: int(path.attributes.origin),
         lambda path: path.attributes.origin.name,
     ),
     Step(
-        3,
+        5,
         "MED",
         lambda path: path.attributes.med or 0,
         lambda path: "0 (missing)" if path.attributes.med is None else str(path.attributes.med),
     ),
     Step(
-        4,
+        6,
         "router id",
         lambda path: path.source.router_id,
         lambda path: str(IPv4Address(path.source.router_id)),
     ),
-    Step(5, "peer address", lambda path: path.source.address, _address_text),
+    Step(7, "peer address", lambda path: path.source.address, _address_text),
     # One appliance may peer with two endpoints from one address; the id is all that tells those
     # sessions apart.
-    Step(6, "peer id", lambda path: path.source.peer_id, lambda path: path.source.peer_id),
+    Step(8, "peer id", lambda path: path.source.peer_id, lambda path: path.source.peer_id),
 )
 
 
@@ -94,6 +109,6 @@ def reason(winner: Path, loser: Path) -> str:
     step = explain(winner, loser)
     return (
         f"The path of peer {winner.source.peer_id} is preferred at step {step.number}, "
-        f"lower {step.name}: "
+        f"{step.prefers} {step.name}: "
         f"{step.show(winner)} against {step.show(loser)}."
     )

@@ -1,24 +1,20 @@
-"""A path: one attribute set as one peer sent it, ranked once and shared by every prefix that
-carries it.
+"""A path as the rest of the program sees it: one attribute set as one peer sent it.
 
-It is not a route: a route is a prefix's slot in a table that points here. A peer that sends a
-million prefixes with fifty thousand attribute sets makes fifty thousand paths. Paths are compared
-by identity; `key` is the whole decision (`decision.STEPS`) folded into one tuple when the path is
-made, so that choosing the best never reads an attribute.
-
-Cost of a path with its key and its place in the peer's intern table: about 400 bytes per attribute
-set and peer.
+The RIB keeps paths as numbers (`paths`) and makes one of these when somebody asks; the same path
+gives the same object for as long as anybody holds it, so paths are compared by identity.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
+from routeserver.net.attribute_set import AttributeSet
 from routeserver.net.path import PathAttributes
 
-PathKey: TypeAlias = tuple[int, int, int, str]
-"""Rank of the attributes, router id, peer address, peer id; the lower key is the better path."""
+PathKey: TypeAlias = tuple[bool, int, int, int, str]
+"""Long-lived stale, rank of the attributes, router id, peer address, peer id; the lower key is the
+better path."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,11 +31,23 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Path:
-    source: Source
-    attributes: PathAttributes
-    key: PathKey = field(init=False, repr=False)
+    """`is_stale`: its session is gone and the route stays. `is_demoted`: it has been stale for so
+    long that any other path is better (RFC 9494 §4.2). `rejected` says why the path may not be
+    used, whatever else there is.
+    """
 
-    def __post_init__(self) -> None:
-        source = self.source
-        key = (self.attributes.rank, source.router_id, source.address, source.peer_id)
-        object.__setattr__(self, "key", key)
+    source: Source
+    attribute_set: AttributeSet
+    is_stale: bool = False
+    is_demoted: bool = False
+    rejected: str | None = None
+
+    @property
+    def attributes(self) -> PathAttributes:
+        return self.attribute_set.attributes
+
+    @property
+    def key(self) -> PathKey:
+        source, attributes = self.source, self.attribute_set
+        rank = attributes.rank_high << 32 | attributes.rank_low
+        return self.is_demoted, rank, source.router_id, source.address, source.peer_id

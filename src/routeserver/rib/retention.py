@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final, TypeAlias, assert_never
 
+from routeserver.net.prefix import Family
+
 
 class RetentionState(Enum):
     NORMAL = auto()
@@ -59,9 +61,10 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Let those of the peer's held routes go that no session has refreshed."""
+    """Let those of the peer's held routes go, of one family or all, that no session refreshed."""
 
     peer_id: str
+    family: Family | None = None
 
 
 Action: TypeAlias = Hold | Drop | Sweep

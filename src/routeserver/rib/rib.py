@@ -1,29 +1,43 @@
 """The RIB and FIB of one route server: every peer's accepted routes, and the one best path of each
 prefix.
 
-Advertisements, withdrawals, lost sessions and swept routes all do the same two things: edit an
-Adj-RIB-In and put prefixes on the set of the changed. `decide` takes that set down in slices of the
-caller's size, so that no table, however large, holds the event loop; each slice answers with the
-FIB changes it made. There is no Loc-RIB beside the FIB and no list of candidates per prefix: they
-are read from the Adj-RIBs-In when a decision needs them.
+Advertisements, withdrawals, lost sessions and swept routes all do the same two things: edit what a
+peer has said, and leave prefixes waiting. `decide` takes what waits down in slices of the caller's
+size, so that no table, however large, holds the event loop; each slice answers with the FIB changes
+it made. Routes and best paths live in one `PrefixTable` a family; there is no Loc-RIB beside it and
+no object for a route.
 
-Cost per route: see `adj_rib_in`; per FIB prefix one dict slot more (40 to 80 bytes, the key
-shared); per prefix waiting for a decision one set slot (20 to 70 bytes) until it is made; 8 bytes
-per prefix once `routes` was read.
+Cost per route: see `prefix_table`; per attribute set: `paths` and `net.attribute_set`.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
+from weakref import WeakValueDictionary
 
-from routeserver.net.path import PathAttributes
-from routeserver.net.prefix import Prefix
-from routeserver.rib.adj_rib_in import AdjRibIn
+from routeserver.net.attribute_set import AttributeSet
+from routeserver.net.prefix import IPV6_BIT, Family, Prefix
+from routeserver.net.route_batch import RouteBatch, to_words
 from routeserver.rib.decision import best_first
+from routeserver.rib.fib import Fib, FibDelta, find
+from routeserver.rib.generations import FAMILIES, Generations
 from routeserver.rib.path import Path, Source
+from routeserver.rib.paths import LIVE, STALE, Paths
+from routeserver.rib.prefix_table import PrefixTable
+
+_TICKS_A_SECOND = 10
+"""Of `changed_at`: 32 bits of it last thirteen years."""
+
+_SCANNED_A_DECISION = 8
+"""Looking at a prefix costs that much less than deciding it."""
+
+_FIRST_PAGE = 1024
+_NO_LLGR = 0xFFFF0007  # RFC 9494 §4.6
+_NO_LLGR_OCTETS = _NO_LLGR.to_bytes(4, "big")
+_UNLIMITED = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +54,15 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class PeerCounts:
-    """`routes` includes the `held`; `discarded` counts advertisements over the limit since the
-    session came up.
+    """`routes` includes the `held`, which a session that has ended left behind; `discarded` counts
+    advertisements over the limit since the session came up; `attribute_octets` is the size of the
+    distinct attribute sets.
     """
 
     routes: int
     held: int
     discarded: int
+    attribute_octets: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,157 +74,180 @@ class Counts:
 
 
 class Rib:
-    """Two limits: on the prefixes kept of each peer, the first it sends, and on those of the FIB.
+    """Two limits: on the prefixes kept of each peer's session, the first it sends, and on those of
+    the FIB.
 
     Neither limit ends a session. A prefix kept out of the FIB is in `refused` with the reason and
     is promoted, in prefix order, when room appears; a route discarded at the peer's limit is gone
-    until the peer sends it again.
+    until the peer sends it again. What is held of a session that has ended does not count against
+    the next one. `seed` makes the tables' hash unpredictable.
     """
 
     def __init__(
-        self, *, max_routes_per_peer: int | None = None, max_fib_routes: int | None = None
+        self,
+        *,
+        max_routes_per_peer: int | None = None,
+        max_fib_routes: int | None = None,
+        seed: int = 0x9E3779B97F4A7C15,
     ) -> None:
-        self._max_routes_per_peer = max_routes_per_peer
         self._max_fib_routes = max_fib_routes
-        self._peers: dict[str, AdjRibIn] = {}
-        self._fib: dict[Prefix, Path] = {}
-        self._changed: set[Prefix] = set()
+        self._paths = Paths()
+        self._generations = Generations(self._paths, max_routes_per_peer)
+        self._tables = (PrefixTable(self._paths, 1, seed), PrefixTable(self._paths, 4, seed))
         self._refused: dict[Prefix, str] = {}
+        self._has_void = False
         self._no_room = f"The FIB already holds its maximum of {max_fib_routes} prefixes."
-        self._order: list[Prefix] | None = None
+        self._made: WeakValueDictionary[int, Path] = WeakValueDictionary()
+        self.fib: Mapping[Prefix, Path] = Fib(self._tables, self._path)
+        """The best path of each prefix as far as decided; the live table, to be read and not kept
+        across a change."""
 
     # --- what happened ----------------------------------------------------------------------------
 
     def peer_up(self, source: Source) -> None:
         """A session was established; what is held of the peer stays until refreshed or swept."""
-        previous = self._peers.get(source.peer_id)
-        if previous is None:
-            self._peers[source.peer_id] = AdjRibIn(source)
-            return
-        # A new session speaks for itself: what an earlier one still had here is void (RFC 4271
-        # §8.2.2).
-        self._changed.update(previous.fresh)
-        self._peers[source.peer_id] = AdjRibIn(source, previous.held)
+        if self._generations.begin_session(source):
+            self._scan()
 
-    def apply(
-        self,
-        peer_id: str,
-        withdrawn: Iterable[Prefix],
-        announced: Iterable[tuple[PathAttributes, Sequence[Prefix]]],
-    ) -> Applied:
-        """Take in a batch of one peer's UPDATEs, withdrawals first.
+    def apply(self, peer_id: str, batch: RouteBatch, now: float = 0.0) -> Applied:  # noqa: ARG002
+        """Take in what one peer sent, in its order.
 
         Raises KeyError for a peer that has not been announced by `peer_up`.
         """
-        peer = self._peers[peer_id]
-        gone = peer.withdraw(withdrawn, self._changed)
-        total = new = over_limit = 0
-        for attributes, prefixes in announced:
-            counted = peer.announce(attributes, prefixes, self._max_routes_per_peer, self._changed)
-            total += len(prefixes)
-            new += counted[0]
-            over_limit += counted[1]
-        if new:
-            # Prefixes that left may stay in the order: they have no rows.
-            self._order = None
-        return Applied(new, total - new - over_limit, gone, over_limit)
+        peer = self._generations.peers[peer_id]
+        if peer.current is None:
+            raise KeyError(peer_id)
+        if not batch.ends:
+            return Applied()
+        family = 0 if batch.family is Family.IPV4 else 1
+        room = _UNLIMITED
+        if peer.limit is not None:
+            room = max(0, peer.limit - self._generations.count(peer, LIVE))
+        new, updated, withdrawn, over = self._tables[family].apply(
+            batch.words, batch.sets, batch.ends, peer.current[family], room
+        )
+        peer.discarded += over
+        return Applied(new, updated, withdrawn, over)
+
+    def set_limit(self, peer_id: str, max_routes: int | None) -> None:
+        """Routes that are there already stay."""
+        peer = self._generations.peers.get(peer_id)
+        if peer is not None:
+            peer.limit = max_routes
 
     def peer_down(self, peer_id: str) -> None:
-        """All the peer's routes go, fresh and held."""
-        peer = self._peers.pop(peer_id, None)
+        """All the peer's routes go, live and held."""
+        peer = self._generations.peers.get(peer_id)
         if peer is not None:
-            self._order = None
-            self._changed.update(peer.fresh)
-            self._changed.update(peer.held)
+            self._generations.drop(peer)
+            self._scan()
 
     def hold(self, peer_id: str) -> None:
         """The session ended but the routes stay, until they are refreshed, swept or dropped by
         `peer_down`.
         """
-        peer = self._peers.get(peer_id)
+        peer = self._generations.peers.get(peer_id)
         if peer is not None:
-            peer.hold()
+            self._generations.hold(peer)
 
-    def sweep(self, peer_id: str) -> None:
+    def sweep(self, peer_id: str, family: Family | None = None) -> None:
         """Drop the held routes that no new session has refreshed."""
-        peer = self._peers.get(peer_id)
+        peer = self._generations.peers.get(peer_id)
+        families = FAMILIES if family is None else (0 if family is Family.IPV4 else 1,)
+        if peer is not None and self._generations.sweep(peer, families):
+            self._scan()
+
+    def begin_refresh(self, peer_id: str, family: Family) -> None:
+        """The peer starts to send all its routes again (RFC 7313 §4, BoRR)."""
+        peer = self._generations.peers.get(peer_id)
+        if peer is not None:
+            self._generations.begin_refresh(peer, 0 if family is Family.IPV4 else 1)
+
+    def end_refresh(self, peer_id: str, family: Family) -> None:
+        """It has sent them all (EoRR): what was not among them goes."""
+        peer = self._generations.peers.get(peer_id)
+        number = 0 if family is Family.IPV4 else 1
+        if peer is not None and self._generations.end_refresh(peer, number):
+            self._scan()
+
+    def demote(self, peer_id: str) -> None:
+        """The peer's held routes become long-lived stale (RFC 9494 §4.2): any other path is better,
+        and those that ask for it are not used any more (NO_LLGR).
+        """
+        peer = self._generations.peers.get(peer_id)
         if peer is None:
             return
-        peer.sweep(self._changed)
-        if not peer.live:
-            del self._peers[peer_id]
+        for generation in self._generations.demote(peer):
+            for path in self._paths.paths_of(generation):
+                attribute_set = self._paths.sets[path]
+                if attribute_set is not None and _asks_not_to_be_kept(attribute_set):
+                    self._paths.set_unusable(path)
+        self._scan()
+
+    def _scan(self) -> None:
+        self._has_void = True
+        for table in self._tables:
+            table.request_scan()
 
     # --- the decision -----------------------------------------------------------------------------
 
     def pending(self) -> int:
-        """How many prefixes await a decision; 0 means that the FIB follows from the RIB."""
-        return len(self._changed) + min(self._room(), len(self._refused))
+        """How many prefixes await a decision or a look; at 0 the FIB follows from the RIB."""
+        waiting = self._tables[0].pending() + self._tables[1].pending()
+        return waiting + (min(self._room(), len(self._refused)) if self._refused else 0)
 
-    def decide(self, budget: int) -> dict[Prefix, Path | None]:
+    def decide(self, budget: int, now: float = 0.0) -> FibDelta:
         """Decide up to `budget` prefixes; answers those whose FIB entry changed, None for gone."""
-        tables = self._tables()
-        delta = self._decide_changed(budget, tables)
-        room = self._room()
-        if not self._changed:
-            # A set keeps the size of its largest moment, and popping from a large empty one is
-            # slow.
-            self._changed = set()
-            if room and self._refused:
-                self._promote(min(room, budget - len(delta)), tables, delta)
-        return delta
-
-    def _decide_changed(
-        self, budget: int, tables: Sequence[dict[Prefix, Path]]
-    ) -> dict[Prefix, Path | None]:
-        delta: dict[Prefix, Path | None] = {}
-        changed, fib, refused = self._changed, self._fib, self._refused
+        tick = int(now * _TICKS_A_SECOND) & 0xFFFFFFFF
+        delta = FibDelta(self.fib)
         # Where not all fit, newcomers wait until every change is in and are then let in by prefix
-        # order: which of them get in must not depend on the order of a set.
-        contested = self._room() < len(changed) + len(refused)
-        for _ in range(min(budget, len(changed))):
-            prefix = changed.pop()
-            best: Path | None = None
-            for table in tables:
-                path = table.get(prefix)
-                if path is not None and (best is None or path.key < best.key):
-                    best = path
-            current = fib.get(prefix)
-            if best is None:
-                if current is not None:
-                    del fib[prefix]
-                    delta[prefix] = None
-                elif refused:
-                    refused.pop(prefix, None)
-            elif best is current:
-                continue
-            elif current is None and contested:
-                refused[prefix] = self._no_room
-            else:
-                if current is None and refused:
-                    refused.pop(prefix, None)
-                fib[prefix] = delta[prefix] = best
+        # order: which of them get in must not depend on the order of arrival.
+        waiting = sum(table.pending() for table in self._tables)
+        admits = self._max_fib_routes is None or (not self._refused and self._room() >= waiting)
+        for table in self._tables:
+            if table.scan_left:
+                table.scan(_SCANNED_A_DECISION * budget)
+            self._decide_table(table, budget - len(delta), tick, admits, delta)
+        if not any(table.pending() for table in self._tables):
+            if self._has_void:
+                self._has_void = False
+                self._generations.collect()
+            room = self._room()
+            if self._refused and room > 0:
+                self._promote(min(room, budget - len(delta)), tick, delta)
         return delta
 
-    def _promote(
-        self,
-        count: int,
-        tables: Sequence[dict[Prefix, Path]],
-        delta: dict[Prefix, Path | None],
+    def _decide_table(
+        self, table: PrefixTable, budget: int, tick: int, admits: bool, delta: FibDelta
     ) -> None:
+        newcomers: list[Prefix] = []
+        gone: list[Prefix] = []
+        words, lost = table.decide(max(0, budget), tick, admits, newcomers, gone)
+        delta.add(Family.IPV4 if table.width == 1 else Family.IPV6, words, lost)
+        for prefix in gone:
+            self._refused.pop(prefix, None)
+        for prefix in newcomers:
+            self._refused[prefix] = self._no_room
+
+    def _promote(self, count: int, tick: int, delta: FibDelta) -> None:
         """Let the lowest waiting prefixes in; with no change undecided each of them has a path."""
         for prefix in nsmallest(count, self._refused):
             del self._refused[prefix]
-            paths = [table[prefix] for table in tables if prefix in table]
-            self._fib[prefix] = delta[prefix] = min(paths, key=lambda path: path.key)
+            table, record = self._find(prefix)
+            if record and table.admit(record, tick):
+                delta.add(
+                    Family.IPV4 if table.width == 1 else Family.IPV6,
+                    array("I", to_words(prefix)),
+                    0,
+                )
+
+    def _room(self) -> int:
+        """How many prefixes may still enter the FIB."""
+        if self._max_fib_routes is None:
+            return _UNLIMITED
+        return self._max_fib_routes - len(self.fib)
 
     # --- what there is ----------------------------------------------------------------------------
-
-    @property
-    def fib(self) -> Mapping[Prefix, Path]:
-        """The best path of each prefix as far as decided; the live table, to be read and not kept
-        across a change.
-        """
-        return self._fib
 
     @property
     def refused(self) -> Mapping[Prefix, str]:
@@ -218,58 +257,143 @@ class Rib:
         return self._refused
 
     def candidates(self, prefix: Prefix) -> Sequence[Path]:
-        """Every peer's path for the prefix, best first."""
-        return best_first(table[prefix] for table in self._tables() if prefix in table)
+        """Every peer's usable path for the prefix, best first."""
+        usable = [n for n in self._numbers_of(prefix) if not self._paths.is_unusable(n)]
+        return best_first(self._path(number) for number in usable)
+
+    def rejected(self, prefix: Prefix) -> Sequence[Path]:
+        """The paths that were received for the prefix and may not be used, by peer."""
+        unusable = [n for n in self._numbers_of(prefix) if self._paths.is_unusable(n)]
+        return sorted((self._path(n) for n in unusable), key=lambda path: path.source.peer_id)
+
+    def changed_at(self, prefix: Prefix) -> float | None:
+        """When the best path of the prefix last became another one, to a tenth of a second; None
+        for a prefix that is not known (any more).
+        """
+        table, record = self._find(prefix)
+        return table.changed_of(record) / _TICKS_A_SECOND if record else None
 
     def routes(
         self, after: tuple[Prefix, str] | None = None
     ) -> Iterator[tuple[Prefix, Path, bool]]:
-        """Every route with whether it is in the FIB, by prefix and then best first.
+        """Every usable route with whether it is in the FIB, by prefix and then best first.
 
         `after` is the prefix and peer id of the last route of the page before. The RIB may change
-        between two steps of the iterator: prefixes that left are passed over, those that came later
-        are not seen.
+        between two steps of the iterator: prefixes that left are passed over, those that came
+        behind the reader are not seen.
         """
-        order = self._prefixes_in_order()
-        start = 0
+        last = -1
         if after is not None:
-            start = bisect_left(order, after[0])
-            if start < len(order) and order[start] == after[0]:
-                yield from self._rows(after[0], after[1])
-                start += 1
-        for index in range(start, len(order)):
-            yield from self._rows(order[index], None)
+            yield from self._rows(after[0], after[1])
+            last = after[0]
+        size = _FIRST_PAGE
+        while page := self._next_prefixes(last, size):
+            for prefix in page:
+                yield from self._rows(prefix, None)
+            last = page[-1]
+            # Each page looks at the whole table; who reads on gets larger ones.
+            size *= 2
+
+    def losing(
+        self, peer_ids: Collection[str], slice_size: int = 4096
+    ) -> Iterator[tuple[Prefix, Path, Path | None] | None]:
+        """What would move if these peers' routes were gone: each prefix with its best path now and
+        then (None: the prefix would be lost). Nothing is touched.
+
+        Between two looks at `slice_size` prefixes a None comes: the caller may let others run.
+        """
+        leaving = {p.number for i, p in self._generations.peers.items() if i in peer_ids}
+        for table in self._tables:
+            record = 1
+            while record < table.top:
+                if record % slice_size == 0:
+                    yield None
+                best = table.best_of(record)
+                if best and self._paths.peer_of(best) in leaving:
+                    yield self._moved(table, record, leaving)
+                record += 1
 
     @property
     def counts(self) -> Counts:
-        per_peer = {
-            peer_id: PeerCounts(len(peer), len(peer.held), peer.discarded)
-            for peer_id, peer in self._peers.items()
-        }
+        generations = self._generations
+        per_peer = {}
+        for peer_id, peer in generations.peers.items():
+            held = generations.count(peer, STALE)
+            routes = generations.count(peer, LIVE) + held
+            if routes or peer.current is not None:
+                octets = generations.octets(peer)
+                per_peer[peer_id] = PeerCounts(routes, held, peer.discarded, octets)
         rib_routes = sum(peer.routes for peer in per_peer.values())
-        return Counts(rib_routes, len(self._fib), len(self._refused), per_peer)
+        return Counts(rib_routes, len(self.fib), len(self._refused), per_peer)
+
+    def rejected_routes(self, peer_id: str) -> int:
+        """How many routes of the peer may not be used; reads all paths."""
+        peer = self._generations.peers.get(peer_id)
+        return 0 if peer is None else self._generations.rejected(peer)
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _find(self, prefix: Prefix) -> tuple[PrefixTable, int]:
+        table = self._tables[1 if prefix & IPV6_BIT else 0]
+        return table, find(table, prefix)
+
+    def _numbers_of(self, prefix: Prefix) -> list[int]:
+        table, record = self._find(prefix)
+        return table.routes_of(record) if record else []
+
+    def _path(self, number: int) -> Path:
+        """The object of a path; the same one while the path lives and somebody holds it."""
+        attribute_set = self._paths.sets[number]
+        assert attribute_set is not None  # noqa: S101 - a path that is in use has its set
+        is_stale = self._paths.is_stale(number)
+        is_demoted = self._paths.is_demoted(number)
+        made = self._made.get(number)
+        if (
+            made is None
+            or made.attribute_set is not attribute_set
+            or made.is_stale != is_stale
+            or made.is_demoted != is_demoted
+        ):
+            rejected = attribute_set.rejected
+            if rejected is None and self._paths.is_unusable(number):
+                rejected = "asks not to be kept as long-lived stale (NO_LLGR)"
+            source = self._generations.source_of(number)
+            made = Path(source, attribute_set, is_stale, is_demoted, rejected)
+            self._made[number] = made
+        return made
+
+    def _moved(
+        self, table: PrefixTable, record: int, leaving: Collection[int]
+    ) -> tuple[Prefix, Path, Path | None]:
+        best = table.best_of(record)
+        others = [
+            self._path(path)
+            for path in table.routes_of(record)
+            if self._paths.peer_of(path) not in leaving and not self._paths.is_unusable(path)
+        ]
+        ordered = best_first(others)
+        return table.prefix_of(record), self._path(best), ordered[0] if ordered else None
 
     def _rows(self, prefix: Prefix, after_peer: str | None) -> Iterator[tuple[Prefix, Path, bool]]:
         paths = self.candidates(prefix)
         # A peer whose route has left since the last page starts the prefix anew: seen twice is
         # better than never.
         seen = next((i + 1 for i, p in enumerate(paths) if p.source.peer_id == after_peer), 0)
-        best = self._fib.get(prefix)
+        best = self.fib.get(prefix)
         for path in paths[seen:]:
             yield prefix, path, path is best
 
-    def _prefixes_in_order(self) -> list[Prefix]:
-        if self._order is None:
-            self._order = sorted(set().union(*self._tables()))
-        return self._order
+    def _next_prefixes(self, last: Prefix, count: int) -> list[Prefix]:
+        """The `count` lowest prefixes behind `last`, in order."""
+        if last < IPV6_BIT:
+            found = self._tables[0].next_prefixes(last, count)
+            if found:
+                return found
+        return self._tables[1].next_prefixes(max(last, IPV6_BIT - 1), count)
 
-    def _tables(self) -> list[dict[Prefix, Path]]:
-        return [
-            table for peer in self._peers.values() for table in (peer.fresh, peer.held) if table
-        ]
 
-    def _room(self) -> int:
-        """How many prefixes may still enter the FIB; without a limit always enough."""
-        if self._max_fib_routes is None:
-            return len(self._changed) + len(self._refused)
-        return self._max_fib_routes - len(self._fib)
+def _asks_not_to_be_kept(attribute_set: AttributeSet) -> bool:
+    """The octets are looked through first, as few sets have the community and decoding costs."""
+    if attribute_set.raw and _NO_LLGR_OCTETS not in attribute_set.raw:
+        return False
+    return _NO_LLGR in attribute_set.attributes.communities

@@ -1,0 +1,79 @@
+"""The FIB as a mapping: a view on the best paths of the tables, without a table of its own."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from routeserver.net.prefix import IPV6_BIT, Family, Prefix
+from routeserver.net.route_batch import prefixes_of, to_words, words_a_prefix
+from routeserver.rib.path import Path
+from routeserver.rib.prefix_table import PrefixTable
+
+
+def find(table: PrefixTable, prefix: Prefix) -> int:
+    """The record of a prefix in the table of its family, 0 if there is none."""
+    words = to_words(prefix)
+    if len(words) == 2:
+        return table.find(words[0], 0, 0, 0, words[1])
+    return table.find(*words)
+
+
+class Fib(Mapping[Prefix, Path]):
+    """Live: it shows what the tables hold at the moment of each call."""
+
+    __slots__ = ("_path", "_tables")
+
+    def __init__(self, tables: Sequence[PrefixTable], path: Callable[[int], Path]) -> None:
+        self._tables = tables
+        self._path = path
+
+    def __getitem__(self, prefix: Prefix) -> Path:
+        table = self._tables[1 if prefix & IPV6_BIT else 0]
+        record = find(table, prefix)
+        best = table.best_of(record) if record else 0
+        if not best:
+            raise KeyError(prefix)
+        return self._path(best)
+
+    def __contains__(self, prefix: object) -> bool:
+        return isinstance(prefix, int) and self.get(prefix) is not None
+
+    def __iter__(self) -> Iterator[Prefix]:
+        for table in self._tables:
+            for record in range(1, table.top):
+                if table.best_of(record):
+                    yield table.prefix_of(record)
+
+    def __len__(self) -> int:
+        return sum(table.best_paths for table in self._tables)
+
+
+class FibDelta(Mapping[Prefix, Path | None]):
+    """The prefixes whose best path one slice changed; None where there is none any more.
+
+    What a prefix maps to is read from the FIB at the moment of asking. `withdrawn` counts those
+    that are gone.
+    """
+
+    __slots__ = ("_fib", "_words", "withdrawn")
+
+    def __init__(self, fib: Mapping[Prefix, Path]) -> None:
+        self._fib = fib
+        self._words: list[tuple[Family, array[int]]] = []
+        self.withdrawn = 0
+
+    def add(self, family: Family, words: array[int], withdrawn: int) -> None:
+        if words:
+            self._words.append((family, words))
+            self.withdrawn += withdrawn
+
+    def __getitem__(self, prefix: Prefix) -> Path | None:
+        return self._fib.get(prefix)
+
+    def __iter__(self) -> Iterator[Prefix]:
+        for family, words in self._words:
+            yield from prefixes_of(family, words, 0, len(words) // words_a_prefix(family))
+
+    def __len__(self) -> int:
+        return sum(len(words) // words_a_prefix(family) for family, words in self._words)

@@ -1,0 +1,596 @@
+"""Every route and the best path of every prefix of one family, in a few arrays of 32-bit words.
+
+A prefix is a record: its address and length, the link of its hash chain, the first of its routes,
+its best path, and when that last changed. A route is a path and the next route of the prefix. The
+hash table grows by linear hashing (one bucket splits with each new prefix), so no insertion ever
+stops to move the whole table.
+
+What changed waits in a queue, each prefix once, until `decide` takes a slice of it. A peer that is
+lost costs nothing by itself: its generation turns void, and `scan` takes its routes away, a slice
+at a time.
+
+This module is a kernel: the same source runs interpreted, or compiled with the types of
+``prefix_table.pxd``. Numbers of prefixes and routes start at 1; 0 is none.
+
+Cost: 24 bytes a prefix (IPv6: 36) and 4 of the hash table; 8 bytes a route; 4 bytes a prefix that
+waits for a decision. Arrays grow by an eighth.
+"""
+
+from __future__ import annotations
+
+from array import array
+from heapq import heappush, heapreplace
+
+from routeserver.net.attribute_set import AttributeSet
+from routeserver.net.prefix import IPV6_BIT
+from routeserver.rib.paths import Paths
+
+MASK = 0xFFFFFFFFFFFFFFFF
+
+# Bits of the word that holds a prefix's length.
+LENGTH = 0xFF
+QUEUED = 0x100
+UNUSED = 0x200
+
+WARMED = 128
+IS_COMPILED = not __file__.endswith(".py")
+
+_NO_WORDS = array("I")
+
+
+class PrefixTable:
+    """`width` is the words of an address: 1 or 4. `seed` makes the hash unpredictable to those who
+    choose the prefixes.
+    """
+
+    def __init__(self, paths: Paths, width: int, seed: int) -> None:
+        self.paths = paths
+        self.width = width
+        self.family = 0 if width == 1 else 1
+        self.stride = width + 5
+        self.multiplier = (seed & MASK) | 1
+        self.prefixes = 0
+        """How many prefixes have a record, with routes or only with a decision to come."""
+        self.best_paths = 0
+        self.queue_head = 0
+        self.queue_tail = 0
+        self.scan_at = 1
+        self.scan_left = 0
+        self.top = 1
+        """The first record never used."""
+        self.route_top = 1
+        self.free_record = 0
+        self.free_route = 0
+        self.half = 1024
+        self.bucket_count = 1024
+        self._records = array("I", bytes(4 * self.stride))
+        self._routes = array("I", bytes(8))
+        self._queue = array("I")
+        self._buckets = array("I", bytes(4 * self.bucket_count))
+        self.heads = array("I", bytes(4 * WARMED))
+        self.warmth = 0
+        self._expose()
+
+    # --- finding ----------------------------------------------------------------------------------
+
+    def hash_of(self, a: int, b: int, c: int, d: int, length: int) -> int:
+        """Of the 16 neighbours of one length only the last four bits differ: tables come in the
+        order of their prefixes, and their buckets then share a line of the cache.
+        """
+        network = a
+        key = length
+        if self.width == 1:
+            network >>= 32 - length
+        else:
+            network = network << 32 | b
+            if length > 64:
+                key = (network ^ key << 56) * self.multiplier & MASK
+                network = c
+                network = (network << 32 | d) >> (128 - length)
+            elif length > 0:
+                network >>= 64 - length
+        key = (key << 56 ^ network >> 4) * self.multiplier & MASK
+        key ^= key >> 32
+        key = (key * self.multiplier & MASK) >> 36
+        return key << 4 | network & 15
+
+    def bucket_of(self, hashed: int) -> int:
+        bucket = hashed & (2 * self.half - 1)
+        return bucket if bucket < self.bucket_count else bucket & (self.half - 1)
+
+    def find(self, a: int, b: int, c: int, d: int, length: int) -> int:
+        """The record of the prefix with this address (IPv4: in `a` alone) and length."""
+        width, stride = self.width, self.stride
+        record = self.buckets[self.bucket_of(self.hash_of(a, b, c, d, length))]
+        while record:
+            base = record * stride
+            if (
+                self.records[base] == a
+                and self.records[base + width] & LENGTH == length
+                and (
+                    width == 1
+                    or (
+                        self.records[base + 1] == b
+                        and self.records[base + 2] == c
+                        and self.records[base + 3] == d
+                    )
+                )
+            ):
+                return record
+            record = self.records[base + width + 1]
+        return 0
+
+    def _insert(self, a: int, b: int, c: int, d: int, length: int) -> int:
+        """A new record; room for it has been made."""
+        width = self.width
+        record = self.free_record
+        if record:
+            self.free_record = self.records[record * self.stride + width + 1]
+        else:
+            record = self.top
+            self.top += 1
+            # A scan that is under way comes past here before it is back where it began.
+            self.scan_left += self.scan_left > 0
+        base = record * self.stride
+        self.records[base] = a
+        if width == 4:
+            self.records[base + 1] = b
+            self.records[base + 2] = c
+            self.records[base + 3] = d
+        base += width
+        bucket = self.bucket_of(self.hash_of(a, b, c, d, length))
+        self.records[base] = length
+        self.records[base + 1] = self.buckets[bucket]
+        self.records[base + 2] = 0
+        self.records[base + 3] = 0
+        self.records[base + 4] = 0
+        self.buckets[bucket] = record
+        self.prefixes += 1
+        if self.prefixes > self.bucket_count:
+            self._split()
+        return record
+
+    def _hash_of_record(self, record: int) -> int:
+        base = record * self.stride
+        a = self.records[base]
+        if self.width == 1:
+            return self.hash_of(a, 0, 0, 0, self.records[base + 1] & LENGTH)
+        b, c, d = self.records[base + 1], self.records[base + 2], self.records[base + 3]
+        return self.hash_of(a, b, c, d, self.records[base + 4] & LENGTH)
+
+    def _split(self) -> None:
+        """One bucket becomes two: the step of linear hashing (Litwin, 1980)."""
+        link = self.width + 1
+        low = self.bucket_count - self.half
+        high = self.bucket_count
+        mask = 2 * self.half - 1
+        record = self.buckets[low]
+        stay = move = 0
+        while record:
+            base = record * self.stride
+            following = self.records[base + link]
+            if self._hash_of_record(record) & mask == low:
+                self.records[base + link] = stay
+                stay = record
+            else:
+                self.records[base + link] = move
+                move = record
+            record = following
+        self.buckets[low] = stay
+        self.buckets[high] = move
+        self.bucket_count += 1
+        if self.bucket_count == 2 * self.half:
+            self.half = self.bucket_count
+
+    def _remove(self, record: int) -> None:
+        """Forget a prefix that has neither routes nor a best path."""
+        base = record * self.stride
+        link = self.width + 1
+        bucket = self.bucket_of(self._hash_of_record(record))
+        before = self.buckets[bucket]
+        if before == record:
+            self.buckets[bucket] = self.records[base + link]
+        else:
+            while self.records[before * self.stride + link] != record:
+                before = self.records[before * self.stride + link]
+            self.records[before * self.stride + link] = self.records[base + link]
+        self.records[base + self.width] = UNUSED
+        self.records[base + link] = self.free_record
+        self.records[base + link + 1] = 0
+        self.free_record = record
+        self.prefixes -= 1
+
+    # --- routes -----------------------------------------------------------------------------------
+
+    def apply(
+        self,
+        words: array[int],
+        sets: list[AttributeSet | None],
+        ends: list[int],
+        generation: int,
+        room: int,
+    ) -> tuple[int, int, int, int]:
+        """Take a batch of one generation's routes in; `room` is how many more it may have live.
+
+        Answers how many were new to the peer, were there already, were withdrawn, and had no room.
+        """
+        self._reserve(ends[len(ends) - 1])
+        view = words
+        paths = self.paths
+        peer = paths.peer[generation]
+        width = self.width
+        new = updated = withdrawn = over = at = b = c = d = 0
+        warm = 0 if IS_COMPILED else len(words)
+        for run in range(len(sets)):
+            end = ends[run]
+            end *= width + 1
+            attribute_set = sets[run]
+            path = 0 if attribute_set is None else paths.path_of(attribute_set, generation)
+            while at < end:
+                if at >= warm:
+                    warm = self._warm(view, at, len(words))
+                a, length = view[at], view[at + width]
+                if width == 4:
+                    b, c, d = view[at + 1], view[at + 2], view[at + 3]
+                record = self.find(a, b, c, d, length)
+                at += width + 1
+                if path == 0:
+                    was = self._withdraw(record, peer) if record else NO_ROUTE
+                    withdrawn += was != NO_ROUTE
+                    room += was == LIVE_ROUTE
+                    continue
+                if record:
+                    was = self._announce(record, path, peer, room > 0)
+                elif room > 0:
+                    self._add(self._insert(a, b, c, d, length), path)
+                    was = NEW_ROUTE
+                else:
+                    was = NO_ROUTE
+                new += was == NEW_ROUTE
+                updated += was == LIVE_ROUTE or was == STALE_ROUTE
+                over += was == NO_ROUTE
+                room -= was == NEW_ROUTE or was == STALE_ROUTE
+            if path and paths.uses[path] == 0:
+                paths.drop(path)
+        return new, updated, withdrawn, over
+
+    def _warm(self, words: array[int], at: int, end: int) -> int:
+        """Read what the next prefixes will need of the hash table, so that the processor waits for
+        many lines of memory at once and not for one after the other; answers how far that goes.
+        """
+        width = self.width
+        stop = min(end, at + WARMED * (width + 1))
+        b = c = d = touched = 0
+        low = self.bucket_count - self.half
+        for i in range(at, stop, width + 1):
+            if width == 4:
+                b, c, d = words[i + 1], words[i + 2], words[i + 3]
+            hashed = self.hash_of(words[i], b, c, d, words[i + width])
+            self.heads[touched] = self.buckets[self.bucket_of(hashed)]
+            touched += 1
+        for i in range(touched):
+            record = self.heads[i]
+            self.warmth += self.records[record * self.stride]
+            record = self.buckets[low + i]
+            self.warmth += self.records[record * self.stride]
+        return stop
+
+    def _announce(self, record: int, path: int, peer: int, has_room: bool) -> int:
+        """Put the peer's route of a known prefix in the place of the one it had, if any."""
+        paths = self.paths
+        route = self.records[record * self.stride + self.width + 2]
+        while route:
+            old = self.routes[2 * route]
+            if paths.peer[paths.generation[old]] == peer:
+                return self._replace(record, route, old, path, has_room)
+            route = self.routes[2 * route + 1]
+        if not has_room:
+            return NO_ROUTE
+        self._add(record, path)
+        return NEW_ROUTE
+
+    def _add(self, record: int, path: int) -> None:
+        """One more route of a prefix; room for it has been made."""
+        route = self.free_route
+        if route:
+            self.free_route = self.routes[2 * route + 1]
+        else:
+            route = self.route_top
+            self.route_top += 1
+        first = record * self.stride + self.width + 2
+        self.routes[2 * route] = path
+        self.routes[2 * route + 1] = self.records[first]
+        self.records[first] = route
+        self._use(path)
+        self._enqueue(record)
+
+    def _replace(self, record: int, route: int, old: int, path: int, has_room: bool) -> int:
+        paths = self.paths
+        state = paths.state[2 * paths.generation[old] + self.family]
+        if state != LIVE_STATE and not has_room:
+            return NO_ROUTE
+        if old != path:
+            self.routes[2 * route] = path
+            self._use(path)
+            self._unuse(old)
+            self._enqueue(record)
+        if state == LIVE_STATE:
+            return LIVE_ROUTE
+        return STALE_ROUTE if state == STALE_STATE else NEW_ROUTE
+
+    def _withdraw(self, record: int, peer: int) -> int:
+        paths = self.paths
+        first = record * self.stride + self.width + 2
+        before = 0
+        route = self.records[first]
+        while route:
+            path = self.routes[2 * route]
+            if paths.peer[paths.generation[path]] == peer:
+                break
+            before = route
+            route = self.routes[2 * route + 1]
+        if not route:
+            return NO_ROUTE
+        state = paths.state[2 * paths.generation[path] + self.family]
+        self._unlink(first, before, route)
+        self._unuse(path)
+        self._enqueue(record)
+        if state == LIVE_STATE:
+            return LIVE_ROUTE
+        return STALE_ROUTE if state == STALE_STATE else NO_ROUTE
+
+    def _unlink(self, first: int, before: int, route: int) -> None:
+        following = self.routes[2 * route + 1]
+        if before:
+            self.routes[2 * before + 1] = following
+        else:
+            self.records[first] = following
+        self.routes[2 * route + 1] = self.free_route
+        self.free_route = route
+
+    def _use(self, path: int) -> None:
+        """One more route has the path."""
+        paths = self.paths
+        paths.uses[path] += 1
+        paths.routes[2 * paths.generation[path] + self.family] += 1
+
+    def _unuse(self, path: int) -> None:
+        """A route with the path is gone."""
+        paths = self.paths
+        paths.routes[2 * paths.generation[path] + self.family] -= 1
+        self._release(path)
+
+    def _release(self, path: int) -> None:
+        uses = self.paths.uses[path] - 1
+        self.paths.uses[path] = uses
+        if uses == 0:
+            self.paths.drop(path)
+
+    def _enqueue(self, record: int) -> None:
+        at = record * self.stride + self.width
+        if self.records[at] & QUEUED == 0:
+            self.records[at] |= QUEUED
+            self.queue[self.queue_tail] = record
+            self.queue_tail += 1
+
+    # --- decisions --------------------------------------------------------------------------------
+
+    def pending(self) -> int:
+        return self.queue_tail - self.queue_head + self.scan_left
+
+    def decide(
+        self, budget: int, now: int, admits: bool, newcomers: list[int], gone: list[int]
+    ) -> tuple[array[int], int]:
+        """Decide up to `budget` queued prefixes; answers the words of those whose best path is
+        another one now, and how many of them have none.
+
+        Where a table does not admit, prefixes without a best path stay without: they are added to
+        `newcomers`, and those that no longer have a path to `gone`.
+        """
+        width, stride = self.width, self.stride
+        count = min(budget, self.queue_tail - self.queue_head)
+        changes = array("I", bytes(4 * (width + 1) * count))
+        view = changes
+        changed = lost = 0
+        for _ in range(count):
+            record = self.queue[self.queue_head]
+            self.queue_head += 1
+            base = record * stride
+            self.records[base + width] &= ~QUEUED
+            best = self._best(self.records[base + width + 2], 0)
+            current = self.records[base + width + 3]
+            if best == current:
+                if best == 0:
+                    if not admits:
+                        gone.append(self.prefix_of(record))
+                    if self.records[base + width + 2] == 0:
+                        self._remove(record)
+                continue
+            if current == 0 and not admits:
+                newcomers.append(self.prefix_of(record))
+                continue
+            for i in range(width + 1):
+                view[changed * (width + 1) + i] = self.records[base + i]
+            changed += 1
+            lost += best == 0
+            self._settle(record, best, now)
+        if self.queue_head == self.queue_tail:
+            self.queue_head = self.queue_tail = 0
+        view = _NO_WORDS
+        return changes[: changed * (width + 1)], lost
+
+    def _best(self, route: int, without: int) -> int:
+        """The best usable path of a chain of routes, those of the peer `without` left out."""
+        paths = self.paths
+        best = 0
+        while route:
+            path = self.routes[2 * route]
+            if (
+                paths.is_usable(path, self.family)
+                and (without == 0 or paths.peer[paths.generation[path]] != without)
+                and (best == 0 or paths.is_better(path, best))
+            ):
+                best = path
+            route = self.routes[2 * route + 1]
+        return best
+
+    def _settle(self, record: int, best: int, now: int) -> None:
+        base = record * self.stride + self.width
+        current = self.records[base + 3]
+        self.records[base + 3] = best
+        self.records[base + 4] = now
+        if best:
+            self.paths.uses[best] += 1
+            self.best_paths += 1
+        if current:
+            self.best_paths -= 1
+            self._release(current)
+        if best == 0 and self.records[base + 2] == 0:
+            self._remove(record)
+
+    def admit(self, record: int, now: int) -> bool:
+        """Let a prefix in that `decide` kept out; False when it has no path any more."""
+        base = record * self.stride + self.width
+        best = self._best(self.records[base + 2], 0)
+        if best == 0 or self.records[base + 3]:
+            return False
+        self._settle(record, best, now)
+        return True
+
+    def request_scan(self) -> None:
+        """Generations changed their state or penalty: look at every prefix again."""
+        self.scan_left = self.top - 1
+
+    def scan(self, budget: int) -> None:
+        """Look at up to `budget` prefixes: void routes go, and all whose decision may be another
+        one now are queued.
+        """
+        count = min(budget, self.scan_left)
+        self._reserve_queue(count)
+        paths = self.paths
+        for _ in range(count):
+            if self.scan_at >= self.top:
+                self.scan_at = 1
+            first = self.scan_at * self.stride + self.width + 2
+            before = 0
+            route = self.records[first]
+            touched = False
+            while route:
+                following = self.routes[2 * route + 1]
+                path = self.routes[2 * route]
+                generation = paths.generation[path]
+                if paths.state[2 * generation + self.family] == VOID_STATE:
+                    self._unlink(first, before, route)
+                    self._unuse(path)
+                    touched = True
+                else:
+                    touched = touched or paths.penalty[generation] != 0
+                    before = route
+                route = following
+            if touched:
+                self._enqueue(self.scan_at)
+            self.scan_at += 1
+        self.scan_left -= count
+
+    # --- looking ----------------------------------------------------------------------------------
+
+    def best_of(self, record: int) -> int:
+        return self.records[record * self.stride + self.width + 3]
+
+    def changed_of(self, record: int) -> int:
+        return self.records[record * self.stride + self.width + 4]
+
+    def routes_of(self, record: int) -> list[int]:
+        """The paths of a prefix, in no order, void ones left out."""
+        found = []
+        paths = self.paths
+        route = self.records[record * self.stride + self.width + 2]
+        while route:
+            path = self.routes[2 * route]
+            if paths.state[2 * paths.generation[path] + self.family] != VOID_STATE:
+                found.append(path)
+            route = self.routes[2 * route + 1]
+        return found
+
+    def prefix_of(self, record: int) -> int:
+        base = record * self.stride
+        number = self.records[base]
+        for i in range(1, self.width):
+            number = number << 32 | self.records[base + i]
+        number = number << 8 | self.records[base + self.width] & LENGTH
+        return number if self.width == 1 else IPV6_BIT | number
+
+    def next_prefixes(self, last: int, count: int) -> list[int]:
+        """The `count` lowest prefixes behind `last`, in order: one look at the whole table and
+        memory for the answer alone.
+        """
+        lowest: list[int] = []
+        highest = 0
+        for record in range(1, self.top):
+            if self.records[record * self.stride + self.width] & UNUSED:
+                continue
+            prefix = self.prefix_of(record)
+            if prefix <= last or (len(lowest) == count and prefix > highest):
+                continue
+            # A heap of the negatives: the highest of those found so far is on top.
+            if len(lowest) < count:
+                heappush(lowest, -prefix)
+            else:
+                heapreplace(lowest, -prefix)
+            highest = -lowest[0]
+        return sorted([-number for number in lowest])
+
+    # --- room -------------------------------------------------------------------------------------
+    # Compiled, an array with a view on it does not grow: the views go first and come back after.
+
+    def _reserve(self, count: int) -> None:
+        """Room for so many more prefixes with a route each."""
+        if (
+            (self.top + count) * self.stride > len(self._records)
+            or 2 * (self.route_top + count) > len(self._routes)
+            or self.queue_tail + count > len(self._queue)
+            or self.bucket_count + count > len(self._buckets)
+        ):
+            self._hide()
+            self._compact_queue()
+            _grow(self._records, (self.top + count) * self.stride)
+            _grow(self._routes, 2 * (self.route_top + count))
+            _grow(self._queue, self.queue_tail + count)
+            _grow(self._buckets, self.bucket_count + count)
+            self._expose()
+
+    def _reserve_queue(self, count: int) -> None:
+        if self.queue_tail + count > len(self._queue):
+            self._hide()
+            self._compact_queue()
+            _grow(self._queue, self.queue_tail + count)
+            self._expose()
+
+    def _compact_queue(self) -> None:
+        waiting = self._queue[self.queue_head : self.queue_tail]
+        self._queue[: len(waiting)] = waiting
+        self.queue_head, self.queue_tail = 0, len(waiting)
+
+    def _hide(self) -> None:
+        self.records = self.routes = self.queue = self.buckets = _NO_WORDS
+
+    def _expose(self) -> None:
+        self.records = self._records
+        self.routes = self._routes
+        self.queue = self._queue
+        self.buckets = self._buckets
+
+
+VOID_STATE = 0
+STALE_STATE = 1
+LIVE_STATE = 2
+
+NO_ROUTE = 0
+NEW_ROUTE = 1
+LIVE_ROUTE = 2
+STALE_ROUTE = 3
+
+
+def _grow(column: array[int], size: int) -> None:
+    if size > len(column):
+        column.frombytes(bytes(4 * (max(size - len(column), len(column) // 8) + 1024)))
