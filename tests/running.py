@@ -61,6 +61,7 @@ class Server:
     bfd_port: int
     process: subprocess.Popen[bytes] | None = None
     arguments: tuple[str, ...] = ()
+    bfd_linger_s: int = 5
 
     def start(self) -> None:
         with (self.data_dir / "stderr.jsonl").open("ab") as stderr:
@@ -73,7 +74,12 @@ class Server:
                     f"--bgp-port={self.bgp_port}",
                     *self.arguments,
                 ],
-                env={**os.environ, "ROUTESERVER_BFD_PORT": str(self.bfd_port)},
+                env={
+                    **os.environ,
+                    "ROUTESERVER_BFD_PORT": str(self.bfd_port),
+                    # Long enough for a start after a kill; then its BFD daemon is gone, too.
+                    "ROUTESERVER_BFD_LINGER_S": str(self.bfd_linger_s),
+                },
                 stderr=stderr,
                 stdout=subprocess.DEVNULL,
             )

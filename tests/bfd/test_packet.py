@@ -131,7 +131,7 @@ def _with(at: int, value: int) -> bytes:
         (encode(replace(UP, my_discriminator=0)), "My Discriminator"),
         (encode(replace(UP, your_discriminator=0)), "Your Discriminator"),
         (encode(replace(UP, your_discriminator=0, state=State.INIT)), "Your Discriminator"),
-        (b"", "0 bytes are too short"),
+        (b"", "too short"),
     ],
 )
 def test_what_no_session_may_accept_is_refused_with_its_reason(data: bytes, reason: str) -> None:

@@ -281,6 +281,35 @@ def test_a_restarted_remote_system_is_met_again() -> None:
     assert isinstance(events[0], StateChanged)
 
 
+def test_an_end_that_outlives_its_control_plane_says_so_and_is_told_of_the_other() -> None:
+    session = BfdSession(BfdConfig(), LOCAL, lambda: 0.0, independent=True)
+    session.start(0.0)
+    assert [p.control_plane_independent for p in sent(session)] == [True]
+    for independent in (True, False):
+        up = session_in(State.UP)
+        heard = replace(HEARD, state=State.UP, control_plane_independent=independent)
+        up.receive(encode(heard), 0.1)
+        [lost] = up.handle_timer(5.0)
+        assert isinstance(lost, StateChanged)
+        assert lost.remote_independent is independent
+    assert [p.control_plane_independent for p in sent(up)] == [False]
+
+
+def test_the_slower_of_two_intervals_is_used_only_after_the_answer_to_the_poll() -> None:
+    session = session_in(State.UP)
+    session.receive(encode(replace(HEARD, state=State.UP)), 0.0)
+    session.configure(BfdConfig(900_000, 100_000, 3), 0.0)
+    [told] = sent(session)
+    assert (told.poll, told.desired_min_tx_us, told.required_min_rx_us) == (True, 900_000, 100_000)
+    quick = replace(HEARD, state=State.UP, desired_min_tx_us=50_000)
+    session.receive(encode(quick), 0.1)
+    assert session.transmit_interval_s == pytest.approx(0.3)  # not less often yet
+    assert session.detection_time_s == pytest.approx(0.9)  # nor with less patience
+    session.receive(encode(replace(quick, final=True)), 0.2)
+    assert session.transmit_interval_s == pytest.approx(0.9)
+    assert session.detection_time_s == pytest.approx(0.3)
+
+
 def test_local_admin_down_is_told_and_not_disturbed() -> None:
     session = session_in(State.UP)
     session.admin_down(1.0)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 
@@ -24,8 +25,10 @@ def here() -> Reports:
 
 
 @pytest.fixture
-async def daemon(place: Place, here: Reports) -> AsyncIterator[BfdDaemon]:
-    started = BfdDaemon(here, place.port, timers=DaemonTimers(grace_s=1.0, first_pause_s=0.01))
+async def daemon(place: Place, here: Reports, tmp_path: Path) -> AsyncIterator[BfdDaemon]:
+    started = BfdDaemon(
+        here, tmp_path, place.port, timers=DaemonTimers(grace_s=1.0, first_pause_s=0.01)
+    )
     await started.start()
     try:
         yield started
@@ -101,8 +104,11 @@ async def test_intent_given_while_the_daemon_is_away_reaches_the_next_one(
     await here.up()
 
 
-async def test_a_daemon_that_does_not_answer_is_replaced(place: Place, here: Reports) -> None:
-    daemon = BfdDaemon(here, place.port, timers=DaemonTimers(answer_s=1.0, first_pause_s=0.01))
+async def test_a_daemon_that_does_not_answer_is_replaced(
+    place: Place, here: Reports, tmp_path: Path
+) -> None:
+    timers = DaemonTimers(answer_s=1.0, first_pause_s=0.01)
+    daemon = BfdDaemon(here, tmp_path, place.port, timers=timers)
     await daemon.start()
     stopped = daemon.pid
     assert stopped is not None
@@ -136,14 +142,16 @@ async def test_a_session_no_longer_wanted_is_not_up_and_not_reported(
     assert [change.up for change in here.changes] == [True]
 
 
-async def test_a_listener_that_fails_does_not_end_bfd(place: Place, engine: EngineMaker) -> None:
+async def test_a_listener_that_fails_does_not_end_bfd(
+    place: Place, engine: EngineMaker, tmp_path: Path
+) -> None:
     there = Reports()
     engine(there).converge({"there": place.spec(session_id="there", mirrored=True)})
 
     def fail(change: BfdChange) -> None:
         raise RuntimeError(change.session_id)
 
-    daemon = BfdDaemon(fail, place.port)
+    daemon = BfdDaemon(fail, tmp_path, place.port)
     await daemon.start()
     await daemon.converge({"here": place.spec()})
     await there.up("there")
@@ -154,14 +162,16 @@ async def test_a_listener_that_fails_does_not_end_bfd(place: Place, engine: Engi
     await daemon.close()
 
 
-async def test_one_loss_that_cannot_be_told_hides_no_other_at_the_end_of_the_grace() -> None:
+async def test_one_loss_that_cannot_be_told_hides_no_other_at_the_end_of_the_grace(
+    tmp_path: Path,
+) -> None:
     told: list[str] = []
 
     def fail(change: BfdChange) -> None:
         told.append(change.session_id)
         raise RuntimeError(change.session_id)
 
-    daemon = BfdDaemon(fail)
+    daemon = BfdDaemon(fail, tmp_path)
     for session_id in ("a", "b"):
         daemon._reported.changed(BfdChange(session_id, up=True, reason="", at=0.0, failure=False))
     daemon._reported.daemon_died()
@@ -170,9 +180,21 @@ async def test_one_loss_that_cannot_be_told_hides_no_other_at_the_end_of_the_gra
 
 
 async def test_a_daemon_that_cannot_start_is_an_error_of_one_line(
-    place: Place, here: Reports, monkeypatch: pytest.MonkeyPatch
+    place: Place, here: Reports, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    timers = DaemonTimers(answer_s=0.2, first_pause_s=0.01)
+    daemon = BfdDaemon(here, tmp_path, place.port, timers=timers)
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
-    daemon = BfdDaemon(here, place.port, timers=DaemonTimers(answer_s=0.2, first_pause_s=0.01))
-    with pytest.raises(BfdDaemonError, match="does not start"):
+    with pytest.raises(BfdDaemonError, match=r"does not start: .*/nonexistent/python"):
         await daemon.start()
+
+
+async def test_a_daemon_that_ends_at_its_start_is_an_error_that_names_its_log(
+    place: Place, here: Reports, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    timers = DaemonTimers(answer_s=2.0, first_pause_s=60.0)
+    (tmp_path / "bfd.sock").mkdir()
+    daemon = BfdDaemon(here, tmp_path, place.port, timers=timers)
+    with pytest.raises(BfdDaemonError, match=r"bfd\.log says why"):
+        await daemon.start()
+    assert "Error" in (tmp_path / "bfd.log").read_text()

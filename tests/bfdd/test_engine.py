@@ -158,7 +158,7 @@ async def test_a_forged_packet_is_discarded_with_a_reason(
         source = place.there if from_there else place.here
         with closing(udp(source, ttl=ttl)) as forger:
             forger.sendto(forged, (place.here, place.port))
-            await eventually(lambda: any(word in reason for reason in one.discarded))
+            await eventually(lambda: any(word in reason for reason in one.discards.total))
     assert here.changes == []
 
 
@@ -175,7 +175,7 @@ async def test_garbage_and_floods_do_not_disturb_a_session(
             for _ in range(20):
                 thrower.sendto(os.urandom(size), (place.here, place.port))
                 thrower.sendto(bytes(size), (place.here, place.port))
-        await eventually(lambda: sum(one.discarded.values()) >= 100)
+        await eventually(lambda: sum(one.discards.total.values()) >= 100)
     assert one.is_up("here")
     assert len(here.changes) == 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from routeserver.bfdd.reported import ReportedSessions
-from routeserver.bfdd.spec import BfdChange
+from routeserver.bfdd.spec import BfdChange, Standing
 
 
 def up(session_id: str = "s") -> BfdChange:
@@ -67,3 +67,30 @@ def test_what_is_no_longer_wanted_is_forgotten_in_silence() -> None:
     reported.keep_only({"kept"})
     assert not reported.is_up("s")
     assert [change.session_id for change in reported.grace_ended(9.0)] == ["kept"]
+
+
+def stands(*, is_up: bool, loss: BfdChange | None = None) -> Standing:
+    return Standing("s", "127.0.0.1", "127.0.0.2", up=is_up, loss=loss)
+
+
+def test_a_new_server_learns_what_is_up_and_what_was_lost_in_this_order() -> None:
+    reported = ReportedSessions()
+    assert reported.attached(stands(is_up=False), 5.0) == []
+    assert reported.attached(stands(is_up=False, loss=down()), 5.0) == [down()]
+    lost, back = ReportedSessions().attached(stands(is_up=True, loss=down()), 5.0)
+    assert (lost, back.up, back.failure, back.at) == (down(), True, False, 5.0)
+    [learnt] = reported.attached(stands(is_up=True), 5.0)
+    assert learnt.up
+    assert reported.is_up("s")
+    assert reported.attached(stands(is_up=True), 6.0) == []
+
+
+def test_a_server_that_meets_its_daemon_again_believes_it() -> None:
+    reported = with_up("s")
+    reported.daemon_died()
+    assert reported.attached(stands(is_up=True), 5.0) == []
+    assert reported.grace_ended(9.0) == []
+    [lost] = reported.attached(stands(is_up=False), 9.0)
+    assert (lost.up, lost.failure) == (False, True)
+    assert "did not listen" in lost.reason
+    assert not reported.is_up("s")

@@ -11,6 +11,7 @@ import pytest
 from routeserver.bfdd.sockets import (
     ANCILLARY_SIZE,
     SocketError,
+    bound_addresses,
     open_listener,
     open_sender,
     received_ttl,
@@ -37,9 +38,14 @@ def has(address: str) -> bool:
 )
 def test_a_packet_arrives_with_the_ttl_it_was_sent_with(place: Place, address: str) -> None:
     local = ip_address(address)
-    with closing(open_listener(local, place.port)) as listener, closing(open_sender(local)) as one:
+    bound = bound_addresses(local.version, place.port)
+    with (
+        closing(open_listener(local, place.port, bound)) as listener,
+        closing(open_sender(local)) as one,
+    ):
+        bound = bound_addresses(local.version, place.port)
         with pytest.raises(SocketError, match="in use by another process"):
-            open_listener(local, place.port)
+            open_listener(local, place.port, bound)
         listener.setblocking(True)
         listener.settimeout(20)
         one.sendto(b"x", (address, place.port))

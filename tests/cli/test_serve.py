@@ -22,7 +22,7 @@ BFD_PORT = 23790
 
 def environment() -> dict[str, str]:
     ours = {k: v for k, v in os.environ.items() if not k.startswith("ROUTESERVER_")}
-    return {**ours, "ROUTESERVER_BFD_PORT": str(BFD_PORT)}
+    return {**ours, "ROUTESERVER_BFD_PORT": str(BFD_PORT), "ROUTESERVER_BFD_LINGER_S": "0"}
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 
 import pytest
@@ -15,8 +15,10 @@ from routeserver.control.reconcile.tables import Owners, RouteTables
 from routeserver.dataplane.memory import MemoryDataPlane
 from routeserver.domain.plan import Change
 from routeserver.domain.routing import TableIntent, Verdicts, desired
+from routeserver.net.attribute_set import set_of
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
-from routeserver.net.prefix import Prefix, parse_prefix
+from routeserver.net.prefix import Family, Prefix, parse_prefix
+from routeserver.net.route_batch import RouteBatch
 from routeserver.rib.path import Path, Source
 from routeserver.rib.rib import Rib
 
@@ -36,13 +38,13 @@ def a_rib() -> Rib:
     return rib
 
 
-def announce(rib: Rib, *prefixes: Prefix) -> dict[Prefix, Path | None]:
-    rib.apply("rsp-1", [], [(ATTRIBUTES, prefixes)])
+def announce(rib: Rib, *prefixes: Prefix) -> Mapping[Prefix, Path | None]:
+    rib.apply("rsp-1", RouteBatch.of(Family.IPV4, [(set_of(ATTRIBUTES), prefixes)]))
     return rib.decide(100)
 
 
-def withdraw(rib: Rib, *prefixes: Prefix) -> dict[Prefix, Path | None]:
-    rib.apply("rsp-1", prefixes, [])
+def withdraw(rib: Rib, *prefixes: Prefix) -> Mapping[Prefix, Path | None]:
+    rib.apply("rsp-1", RouteBatch.of(Family.IPV4, [(None, prefixes)]))
     return rib.decide(100)
 
 
@@ -102,7 +104,8 @@ async def test_room_made_by_a_later_slice_is_given_to_what_an_earlier_one_refuse
     await tables.converge({"rtb-1": intent(limit=1)}, OWNERS)
     tables.fib_changed("rs-1", announce(rib, TWO))
     await tables.settled()
-    rib.apply("rsp-1", [TWO], [(ATTRIBUTES, [ONE])])
+    runs = [(None, [TWO]), (set_of(ATTRIBUTES), [ONE])]
+    rib.apply("rsp-1", RouteBatch.of(Family.IPV4, runs))
     tables.fib_changed("rs-1", rib.decide(100))
     await tables.settled()
     assert tables.read("rtb-1").keys() == {ONE}
@@ -155,7 +158,7 @@ SERVERS = ("rs-1", "rs-2")
 PATHS = tuple(
     Path(
         Source(f"rsp-{server}", "rse-1", number, number),
-        PathAttributes(Origin.IGP, (), hop, med=med),
+        set_of(PathAttributes(Origin.IGP, (), hop, med=med)),
     )
     for number, server in enumerate(SERVERS)
     for hop in HOPS

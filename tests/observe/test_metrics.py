@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from routeserver.observe.metrics import (
-    Metrics,
+from routeserver.observe.metrics import Metrics
+from routeserver.observe.snapshot import (
     PeerSample,
     RouteServerSample,
     RouteTableSample,
@@ -68,3 +68,37 @@ def test_a_client_cannot_make_series_at_will() -> None:
     counted = [name for name in samples(metrics) if name[0] == "routeserver_api_requests_total"]
     assert len(counted) == 2
     assert samples(metrics)[key("api_requests_total", action="other", code="InvalidAction")] == 50
+
+
+def test_what_went_wrong_is_counted_by_peer_and_kind() -> None:
+    peer = PeerSample(
+        "rs-1",
+        "rsp-1",
+        True,
+        None,
+        routes=9,
+        held=2,
+        discarded=1,
+        ignored={"treat as withdraw": 3},
+        endings={("sent", 6, 10): 2, ("lost", 0, 0): 1},
+        bfd_discarded={"bad_ttl": 4},
+    )
+    now = Snapshot(
+        route_servers=[RouteServerSample("rs-1", 9, 9, 1, fib_changes=12)],
+        peers=[peer],
+        refused={("rse-1", "unknown peer"): 5},
+        longest_turn_s=0.25,
+    )
+    seen = samples(Metrics(lambda: now, version="1", actions=()))
+    of = {"route_server_id": "rs-1", "peer_id": "rsp-1"}
+    assert seen[key("fib_changes_total", route_server_id="rs-1")] == 12
+    assert seen[key("peer_routes", **of)] == 9
+    assert seen[key("peer_routes_held", **of)] == 2
+    assert seen[key("peer_routes_over_limit", **of)] == 1
+    assert seen[key("peer_updates_ignored_total", **of, verdict="treat as withdraw")] == 3
+    assert seen[key("peer_sessions_ended_total", **of, by="sent", code="6", subcode="10")] == 2
+    assert seen[key("peer_sessions_ended_total", **of, by="lost", code="0", subcode="0")] == 1
+    assert seen[key("bfd_packets_discarded_total", **of, reason="bad_ttl")] == 4
+    refused = {"route_server_endpoint_id": "rse-1", "kind": "unknown peer"}
+    assert seen[key("connections_refused_total", **refused)] == 5
+    assert seen[key("event_loop_longest_turn_seconds")] == 0.25

@@ -10,13 +10,15 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from routeserver.bgp.errors import Notification
 from routeserver.bgp.events import Established, Event, SessionClosed
 from routeserver.bgp.session import Session, SessionConfig
 from routeserver.fabric.loopback import LoopbackFabric
+from routeserver.net.peering import AWS_DEFAULTS
 from routeserver.net.prefix import Family, Prefix, parse_prefix
 from routeserver.rib.path import Path
 from routeserver.speaker.announcement import announcements, mapped
@@ -102,9 +104,18 @@ ROUTERS: list[Router] = []
 
 
 class Router(Waker):
-    """A BGP router that dials: one connection, its session and every event of it."""
+    """A BGP router that dials: one connection, its session and every event of it. `options` are
+    more of its `SessionConfig`; `protect` sets options of its socket before it connects."""
 
-    def __init__(self, address: str, asn: int, *, peer_asn: int = SERVER_ASN) -> None:
+    def __init__(
+        self,
+        address: str,
+        asn: int,
+        *,
+        peer_asn: int = SERVER_ASN,
+        protect: Callable[[socket.socket], None] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
         self.address = address
         self.asn = asn
@@ -112,15 +123,23 @@ class Router(Waker):
         self.events: list[Event] = []
         self.connection: Connection | None = None
         self.is_gone = False
+        self._protect = protect
+        self._options = options
         ROUTERS.append(self)
 
     async def connect(self, fabric: EphemeralFabric, endpoint: str = ENDPOINT) -> None:
-        await asyncio.get_running_loop().create_connection(
-            lambda: Connection(self, clock=time.monotonic),
-            endpoint,
-            fabric.ports[endpoint],
-            local_addr=(self.address, 0),
-        )
+        loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            if self._protect is not None:
+                self._protect(sock)
+            sock.bind((self.address, 0))
+            await loop.sock_connect(sock, (endpoint, fabric.ports[endpoint]))
+        except BaseException:
+            sock.close()
+            raise
+        await loop.create_connection(lambda: Connection(self, clock=time.monotonic), sock=sock)
 
     def announce(self, *prefixes: str, med: int | None = None) -> None:
         self.announce_all([parse_prefix(prefix) for prefix in prefixes], med=med)
@@ -141,6 +160,12 @@ class Router(Waker):
     def withdraw(self, *prefixes: str) -> None:
         assert self.connection is not None
         self.connection.session.withdraw([parse_prefix(prefix) for prefix in prefixes])
+        self.connection.send()
+
+    def end_of_rib(self, *families: Family) -> None:
+        assert self.connection is not None
+        for family in families:
+            self.connection.session.send_end_of_rib(family)
         self.connection.send()
 
     def cut(self) -> None:
@@ -172,6 +197,7 @@ class Router(Waker):
                 local_router_id=IPv4Address(self.address),
                 peer_asn=self.peer_asn,
                 accept_loopback_next_hops=True,
+                **self._options,
             )
         )
 
@@ -188,8 +214,10 @@ class Router(Waker):
         self.wake()
 
 
-def peer(peer_id: str, address: str, asn: int = 65_001) -> PeerSpec:
-    return PeerSpec(peer_id, address, asn)
+def peer(
+    peer_id: str, address: str, asn: int = 65_001, *, bfd: bool = False, **settings: Any
+) -> PeerSpec:
+    return PeerSpec(peer_id, address, asn, bfd, replace(AWS_DEFAULTS, **settings))
 
 
 def route_server(

@@ -142,6 +142,9 @@ async def test_a_bfd_port_that_is_taken_is_one_line_and_exit_status_1() -> None:
         ("--announce", "192.0.2.1/24", "write it like 192.0.2.0/24"),
         ("--next-hop6", "192.0.2.1", "write it like 2001:db8::10"),
         ("--asn", "0", "--asn"),
+        ("--community", "rt:1:2", "is no standard community; write it like 65001:100"),
+        ("--community", "1:x", "write it like 65001:100"),
+        ("--long-lived", "9", "need --graceful-restart"),
     ],
 )
 def test_a_bad_option_is_refused_with_a_sentence(option: str, value: str, sentence: str) -> None:
@@ -154,3 +157,34 @@ def test_a_bad_option_is_refused_with_a_sentence(option: str, value: str, senten
     assert result.exit_code == 2
     assert sentence in result.output
     assert "Traceback" not in result.output
+
+
+async def test_sighup_restarts_it_gracefully(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    settings = {"graceful_restart": True, "md5_password": "key", "graceful_shutdown": True}
+    await speaker.converge(route_server(peer("rsp-a", A, **settings)))
+    options = {
+        **REQUIRED,
+        "--peer": f"{ENDPOINT}:{fabric.ports[ENDPOINT]}",
+        "--md5-password": "key",
+        "--graceful-restart": "60",
+        "--announce": "192.0.2.0/24",
+        "--community": "graceful-shutdown",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        PROGRAM,
+        *[word for option in options.items() for word in option],
+        stderr=asyncio.subprocess.PIPE,
+    )
+    await sink.until_winner("192.0.2.0/24", "rsp-a")
+    [path] = sink.fibs["rs-1"].values()
+    assert path.attributes.preference == 0
+    process.send_signal(signal.SIGHUP)
+    await sink.until_up("rsp-a", times=2)
+    assert not any(None in delta.values() for _, delta in sink.deltas)
+    process.send_signal(signal.SIGTERM)
+    _, errors = await process.communicate()
+    assert process.returncode == 0, errors

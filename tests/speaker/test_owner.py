@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 
+from routeserver.net.attribute_set import set_of
 from routeserver.net.path import Origin, PathAttributes
-from routeserver.net.prefix import Prefix
+from routeserver.net.prefix import Family, Prefix
+from routeserver.net.route_batch import RouteBatch
 from routeserver.rib.path import Path, Source
 from routeserver.rib.retention import Retention
 from routeserver.rib.rib import Rib
@@ -50,10 +52,14 @@ def _owner(sink: RecordingSink) -> RibOwner:
     return owner
 
 
+def _announced(prefixes: Sequence[Prefix]) -> RouteBatch:
+    return RouteBatch.of(Family.IPV4, [(set_of(ATTRIBUTES), prefixes)])
+
+
 async def test_decisions_are_made_in_slices_with_turns_between_them(sink: RecordingSink) -> None:
     owner = _owner(sink)
     turns: list[str] = []
-    owner.apply("rsp-a", (), [(ATTRIBUTES, list(synthetic_prefixes(35)))], Tap())
+    owner.apply("rsp-a", _announced(list(synthetic_prefixes(35))), Tap())
     assert sink.deltas == []
     asyncio.get_running_loop().call_soon(turns.append, "somebody else's turn")
     await sink.until(lambda: len(sink.deltas) == 1)
@@ -65,9 +71,9 @@ async def test_decisions_are_made_in_slices_with_turns_between_them(sink: Record
 async def test_who_is_faster_than_the_decision_waits_for_it(sink: RecordingSink) -> None:
     owner, tap = _owner(sink), Tap()
     prefixes = list(synthetic_prefixes(BACKLOG_SLICES * SLICE + 1))
-    owner.apply("rsp-a", (), [(ATTRIBUTES, prefixes[:-1])], tap)
+    owner.apply("rsp-a", _announced(prefixes[:-1]), tap)
     assert not tap.is_paused
-    owner.apply("rsp-a", (), [(ATTRIBUTES, prefixes[-1:])], tap)
+    owner.apply("rsp-a", _announced(prefixes[-1:]), tap)
     assert tap.is_paused
     await tap.resumed.wait()
     assert tap.flow == ["paused", "resumed"]
@@ -77,7 +83,7 @@ async def test_who_is_faster_than_the_decision_waits_for_it(sink: RecordingSink)
 async def test_who_is_gone_is_not_resumed(sink: RecordingSink) -> None:
     owner, tap = _owner(sink), Tap()
     count = BACKLOG_SLICES * SLICE + 1
-    owner.apply("rsp-a", (), [(ATTRIBUTES, list(synthetic_prefixes(count)))], tap)
+    owner.apply("rsp-a", _announced(list(synthetic_prefixes(count))), tap)
     owner.stop_waiting(tap)
     await sink.until(lambda: len(sink.fibs.get("rs-1", {})) == count)
     assert tap.flow == ["paused"]
@@ -85,7 +91,7 @@ async def test_who_is_gone_is_not_resumed(sink: RecordingSink) -> None:
 
 async def test_a_lost_session_joins_at_the_changed_prefixes(sink: RecordingSink) -> None:
     owner = _owner(sink)
-    owner.apply("rsp-a", (), [(ATTRIBUTES, list(synthetic_prefixes(15)))], Tap())
+    owner.apply("rsp-a", _announced(list(synthetic_prefixes(15))), Tap())
     await sink.until(lambda: len(sink.fibs.get("rs-1", {})) == 15)
     owner.session_down("rsp-a")
     await sink.until(lambda: not sink.fibs["rs-1"])
@@ -101,13 +107,13 @@ class FailingSink(RecordingSink):
 async def test_a_sink_that_fails_stops_no_decision() -> None:
     sink = FailingSink()
     owner = _owner(sink)
-    owner.apply("rsp-a", (), [(ATTRIBUTES, list(synthetic_prefixes(25)))], Tap())
+    owner.apply("rsp-a", _announced(list(synthetic_prefixes(25))), Tap())
     await sink.until(lambda: len(sink.fibs.get("rs-1", {})) == 25)
 
 
 async def test_a_closed_owner_decides_nothing_more(sink: RecordingSink) -> None:
     owner = _owner(sink)
-    owner.apply("rsp-a", (), [(ATTRIBUTES, list(synthetic_prefixes(5)))], Tap())
+    owner.apply("rsp-a", _announced(list(synthetic_prefixes(5))), Tap())
     owner.close()
     owner.session_down("rsp-a")
     await asyncio.sleep(0)

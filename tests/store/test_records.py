@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from tests.store.samples import ELSEWHERE, HERE, SOMEONE_ELSE, filled, peer, vpc
 
-from routeserver.store import AccessKey, DuplicateError, Store, TagRow, TokenRow
+from routeserver.store import AccessKey, DuplicateError, PeerSettingsRow, Store, TagRow, TokenRow
 from routeserver.store.schema import TABLES
 
 KEY = AccessKey("AKIA1", "secret", HERE.account_id, HERE.account_id, "arn:aws:iam::1:root")
@@ -141,3 +141,21 @@ async def test_a_peer_shows_its_kind(store: Store) -> None:
     async with store.write(HERE) as tx:
         await tx.insert(peer())
         assert await tx.find_kind("rsp-1") == "route-server-peer"
+
+
+async def test_the_settings_of_a_peer_are_kept_replaced_and_removed(store: Store) -> None:
+    said = {"md5_password": "hunter2", "import_rules": [{"name": "ünï"}], "max_prefixes": None}
+    async with store.write() as tx:
+        assert await tx.settings_of_peer("rsp-1") == {}
+        await tx.put_peer_settings("rsp-1", {"passive": False})
+        await tx.put_peer_settings("rsp-1", said)
+        await tx.put_peer_settings("rsp-2", {"hold_time_s": 9})
+    async with store.read() as tx:
+        assert await tx.settings_of_peer("rsp-1") == said
+        [first, second] = await tx.peer_settings()
+        assert (first, second.peer_id) == (PeerSettingsRow("rsp-1", said), "rsp-2")
+        assert "hunter2" not in repr(first)
+    async with store.write() as tx:
+        await tx.put_peer_settings("rsp-1", {})
+        await tx.put_peer_settings("rsp-3", {})
+        assert [row.peer_id for row in await tx.peer_settings()] == ["rsp-2"]

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import get_args, get_type_hints
+from pathlib import Path
+from typing import Final, get_args, get_type_hints
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
+from tests.store.samples import HERE, route_server
 
-from routeserver.domain import resources
-from routeserver.domain.resources import Resource
+from routeserver.domain import network, resources
+from routeserver.domain.network import (
+    NetworkAcl,
+    NetworkAclAssociation,
+    NetworkAclEntry,
+    SecurityGroup,
+    SecurityGroupRule,
+)
+from routeserver.domain.resources import NetworkInterface, Resource, RouteServer, Vpc
 from routeserver.store import Store, StoreError
-from routeserver.store.migrate import head
+from routeserver.store.migrate import _SCRIPTS, head
 from routeserver.store.schema import METADATA, TABLES
 
 
 def test_every_resource_has_a_table() -> None:
     declared = {
         each
-        for each in vars(resources).values()
+        for each in (*vars(resources).values(), *vars(network).values())
         if isinstance(each, type) and issubclass(each, Resource) and each is not Resource
     }
     assert set(TABLES) == declared
@@ -78,3 +88,52 @@ async def test_a_database_of_a_newer_version_is_refused(url: str) -> None:
     finally:
         await set_version(head())
         await store.close()
+
+
+ROWS_OF_THE_FIRST: Final = """
+INSERT INTO vpc VALUES ('vpc-1', :account, :region, 1.0, '10.0.0.0/16', 'available', 'fd00\\::/56', 'default', 'default', false, true, false, false)
+INSERT INTO subnet VALUES ('subnet-1', :account, :region, 1.0, 'vpc-1', '10.0.1.0/24', 'us-east-1a', 'available', NULL, false, false, false)
+INSERT INTO network_interface VALUES ('eni-1', :account, :region, 1.0, 'vpc-1', 'subnet-1', '02', '["10.0.1.4"]', '[]', '', true, false, '[]', 'available')
+INSERT INTO route_server VALUES ('rs-1', :account, :region, 1.0, 4294967294, 'pending', 'disabled', NULL, false, NULL, NULL)
+"""  # noqa: E501
+
+
+def _first_version(path: Path) -> None:
+    """A database as version 0001 left it: its tables, a VPC, a subnet and a route server."""
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"fn": lambda revision, _: _SCRIPTS._upgrade_revs("0001", revision)}
+        )
+        context.run_migrations(op=Operations(context))
+        for statement in ROWS_OF_THE_FIRST.strip().splitlines():
+            connection.execute(text(statement), {"account": HERE.account_id, "region": HERE.region})
+    engine.dispose()
+
+
+async def test_a_database_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
+    """And its VPCs get what they would be born with now."""
+    _first_version(tmp_path / "state.db")
+    store = await Store.open(f"sqlite:///{tmp_path / 'state.db'}", synchronous="OFF")
+    async with store.read(HERE) as tx:
+        assert await tx.list(RouteServer) == [route_server()]
+        assert await tx.peer_settings() == []
+        (vpc,) = await tx.list(Vpc)
+        assert vpc.secondary_cidrs == ()
+        (interface,) = await tx.list(NetworkInterface)
+        assert interface.attachment_id is None
+        assert not interface.delete_on_termination
+        (group,) = await tx.list(SecurityGroup, vpc_id="vpc-1")
+        assert group.name == "default"
+        rules = await tx.list(SecurityGroupRule, group_id=group.id)
+        assert {(rule.is_egress, rule.cidr, rule.referenced_group_id) for rule in rules} == {
+            (False, None, group.id),
+            (True, "0.0.0.0/0", None),
+            (True, "::/0", None),
+        }
+        (acl,) = await tx.list(NetworkAcl, vpc_id="vpc-1")
+        assert acl.is_default
+        assert len(await tx.list(NetworkAclEntry, network_acl_id=acl.id)) == 8
+        (link,) = await tx.list(NetworkAclAssociation, network_acl_id=acl.id)
+        assert link.subnet_id == "subnet-1"
+    await store.close()

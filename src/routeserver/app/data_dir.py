@@ -2,7 +2,8 @@
 
 ``lock`` is held (flock) for as long as the server lives and holds its process id. ``root-key.json``
 is the root access key, mode 0600, made at the first start. ``server.json`` is the address of the
-last start, so that ``routeserver env`` finds it. The embedded database lives beside them.
+last start, so that ``routeserver env`` finds it. The embedded database lives beside them, and so do
+``bfd.sock`` and ``bfd.log`` of the BFD daemon, which outlives the server.
 """
 
 from __future__ import annotations

@@ -10,10 +10,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from routeserver.app.errors import StartError
-from routeserver.http.server import BACKLOG, server_config
+from routeserver.http.server import BACKLOG
 from routeserver.settings.model import Address
 
 _REMEDIES: Final[dict[int, str]] = {
@@ -71,9 +70,9 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]:
+async def serving(config: uvicorn.Config, listening: socket.socket) -> AsyncIterator[None]:
     """Serve inside the block; requests under way are answered before the end."""
-    server = _Server(server_config(app))
+    server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]), name="http")
     up = asyncio.create_task(server.up.wait())
     try:

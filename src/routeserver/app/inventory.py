@@ -6,8 +6,8 @@ parts at the moment of the scrape.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 from routeserver.control.world import World
 from routeserver.domain.resources import (
@@ -18,19 +18,26 @@ from routeserver.domain.resources import (
     RouteServerPropagation,
     RouteServerState,
 )
-from routeserver.observe.metrics import (
+from routeserver.observe.snapshot import (
     PeerSample,
     RouteServerSample,
     RouteTableSample,
     Snapshot,
 )
+from routeserver.rib.rib import Counts
+from routeserver.speaker.tally import PeerTally
 from routeserver.store import Store
 
 
 class Inventory:
-    def __init__(self, store: Store, world: World) -> None:
+    """`longest_turn_s` is asked at every snapshot."""
+
+    def __init__(
+        self, store: Store, world: World, longest_turn_s: Callable[[], float | None]
+    ) -> None:
         self._store = store
         self._world = world
+        self._longest_turn_s = longest_turn_s
         self._servers: Sequence[RouteServer] = ()
         self._peers: Sequence[RouteServerPeer] = ()
         self._table_ids: Sequence[str] = ()
@@ -46,27 +53,71 @@ class Inventory:
         self._table_ids = sorted({link.route_table_id for link in propagations})
 
     def snapshot(self) -> Snapshot:
-        peers = [self._peer_sample(peer) for peer in self._peers]
+        counts = {server.id: self._counts(server.id) for server in self._servers}
+        bfd_discarded = self._bfd_discarded()
+        peers = [
+            self._peer_sample(peer, counts.get(peer.route_server_id), bfd_discarded)
+            for peer in self._peers
+        ]
         established = Counter(peer.route_server_id for peer in peers if peer.bgp_up)
+        refused = self._world.speaker.refused()
         return Snapshot(
             route_servers=[
-                self._server_sample(server.id, established[server.id]) for server in self._servers
+                self._server_sample(server.id, counts[server.id], established[server.id])
+                for server in self._servers
             ],
             peers=peers,
             route_tables=[
                 RouteTableSample(table_id, len(self._world.propagated(table_id)))
                 for table_id in self._table_ids
             ],
+            refused={
+                (endpoint_id, kind): count
+                for endpoint_id, kinds in refused.items()
+                for kind, count in kinds.items()
+            },
+            longest_turn_s=self._longest_turn_s(),
         )
 
-    def _peer_sample(self, peer: RouteServerPeer) -> PeerSample:
-        status = self._world.peer_status(peer.id)
-        bfd_up = status.bfd_up if peer.liveness is Liveness.BFD else None
-        return PeerSample(peer.route_server_id, peer.id, status.bgp_up, bfd_up)
-
-    def _server_sample(self, route_server_id: str, established: int) -> RouteServerSample:
+    def _counts(self, route_server_id: str) -> Counts | None:
         rib = self._world.speaker.rib(route_server_id)
-        if rib is None:
-            return RouteServerSample(route_server_id, 0, 0, established)
-        counts = rib.counts
-        return RouteServerSample(route_server_id, counts.rib_routes, counts.fib_routes, established)
+        return None if rib is None else rib.counts
+
+    def _bfd_discarded(self) -> Mapping[str, Mapping[str, int]]:
+        found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for (peer_id, reason), count in self._world.bfd.discarded.items():
+            found[peer_id][reason] = count
+        return found
+
+    def _peer_sample(
+        self,
+        peer: RouteServerPeer,
+        counts: Counts | None,
+        bfd_discarded: Mapping[str, Mapping[str, int]],
+    ) -> PeerSample:
+        status = self._world.peer_status(peer.id)
+        tally = self._world.speaker.tally(peer.id) or PeerTally()
+        own = None if counts is None else counts.per_peer.get(peer.id)
+        return PeerSample(
+            peer.route_server_id,
+            peer.id,
+            status.bgp_up,
+            status.bfd_up if peer.liveness is Liveness.BFD else None,
+            routes=0 if own is None else own.routes,
+            held=0 if own is None else own.held,
+            discarded=0 if own is None else own.discarded,
+            ignored=tally.ignored,
+            endings=tally.endings,
+            bfd_discarded=bfd_discarded.get(peer.id, {}),
+        )
+
+    def _server_sample(
+        self, route_server_id: str, counts: Counts | None, established: int
+    ) -> RouteServerSample:
+        return RouteServerSample(
+            route_server_id,
+            0 if counts is None else counts.rib_routes,
+            0 if counts is None else counts.fib_routes,
+            established,
+            self._world.fib_changes[route_server_id],
+        )

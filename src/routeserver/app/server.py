@@ -24,10 +24,13 @@ from routeserver.app.errors import StartError
 from routeserver.app.http_server import bind, serving, url_of
 from routeserver.app.inventory import Inventory
 from routeserver.app.metered import MeteredApi
+from routeserver.app.operator_socket import operator_socket
 from routeserver.app.root_key import ensure_root_key
 from routeserver.bfd.session import BfdConfig
 from routeserver.bfdd.client import BfdDaemon, BfdDaemonError
 from routeserver.control.api import Api
+from routeserver.control.operator.book import PeerSettingsBook, PeersFileError
+from routeserver.control.operator.desk import Desk
 from routeserver.control.policy import Policy
 from routeserver.control.reconcile.loop import ReconcileLoop
 from routeserver.control.reconcile.reconciler import Reconciler
@@ -37,8 +40,14 @@ from routeserver.dataplane.memory import MemoryDataPlane
 from routeserver.fabric.loopback import PROBE_ADDRESS, FabricError, LoopbackFabric
 from routeserver.http.app import make_app
 from routeserver.http.endpoint import Limits as HttpLimits
+from routeserver.http.operator import make_operator_app
+from routeserver.http.operator_server import operator_server_config
+from routeserver.http.server import server_config
+from routeserver.observe.loop_ticker import LoopTicker
 from routeserver.observe.metrics import Metrics
+from routeserver.observe.recorder import Recorder
 from routeserver.settings.model import Fabric, Settings
+from routeserver.settings.peers_file import read_peers_file
 from routeserver.speaker.speaker import Speaker
 from routeserver.speaker.spec import Limits, Timers
 from routeserver.store import Store
@@ -71,6 +80,7 @@ def _stop(stop: asyncio.Event, number: signal.Signals) -> None:
 
 
 async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitStack) -> None:
+    book = _book(settings)
     fabric = LoopbackFabric()
     bgp_port = _bgp_port(fabric, settings.bgp_port)
     store = await Store.open(settings.database_url or data_dir.database_url(settings.data_dir))
@@ -78,7 +88,13 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
     await ensure_root_key(settings.data_dir, store, os.urandom)
 
     world = World(MemoryDataPlane())
-    bfd = BfdDaemon(world.bfd_changed, settings.bfd_port)
+    bfd = BfdDaemon(
+        world.bfd_changed,
+        settings.data_dir,
+        settings.bfd_port,
+        linger_s=float(settings.bfd_linger_s),
+        survives_stop=settings.bfd_survives_stop,
+    )
     quotas = settings.quotas
     speaker = Speaker(
         listen=fabric.listen,
@@ -106,15 +122,19 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
             required_min_rx_us=1000 * settings.bfd_interval_ms,
             detect_mult=settings.bfd_multiplier,
         ),
+        settings_of=book.settings_of,
         wall_clock=time.time,
         random_bytes=os.urandom,
     )
-    inventory = Inventory(store, world)
+    ticker = LoopTicker()
+    inventory = Inventory(store, world, ticker.take)
     reconciling = ReconcileLoop(_then_refresh(reconciler.activate, inventory))
     store.on_commit = reconciling.wake
     await reconciling.start()
     parts.push_async_callback(reconciling.stop)
 
+    ticker.start()
+    parts.callback(ticker.stop)
     metrics = Metrics(
         inventory.snapshot,
         version=routeserver.__version__,
@@ -135,7 +155,16 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         regions=settings.regions,
         limits=HttpLimits(body_bytes=settings.body_limit_bytes),
     )
-    await parts.enter_async_context(serving(app, listening))
+    await parts.enter_async_context(serving(server_config(app), listening))
+
+    recorder = Recorder(time.time)
+    desk = Desk(store, world, book, recorder, clock=time.monotonic, wall_clock=time.time)
+    door = parts.enter_context(operator_socket(settings.data_dir))
+    operator_config = operator_server_config(make_operator_app(desk))
+    await parts.enter_async_context(serving(operator_config, door))
+    # Before the door closes: it would wait for whoever reads a recording.
+    parts.callback(recorder.close)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reread, book, reconciling)
 
     info = ServerInfo(
         pid=os.getpid(),
@@ -154,6 +183,28 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         profile=settings.profile.value,
         fabric=settings.fabric.value,
     )
+
+
+def _book(settings: Settings) -> PeerSettingsBook:
+    """The settings of all peers. Raises StartError for a peers' file that is wrong."""
+    try:
+        return PeerSettingsBook(
+            settings.profile.value,
+            lambda: read_peers_file(settings.peers_file, settings.profile.value),
+        )
+    except PeersFileError as error:
+        raise StartError(str(error)) from error
+
+
+def _reread(book: PeerSettingsBook, reconciling: ReconcileLoop) -> None:
+    """SIGHUP: the peers' file is read again; one that is wrong changes nothing."""
+    try:
+        book.reload()
+    except PeersFileError as error:
+        _log.error("peers_file_refused", reason=str(error))
+        return
+    _log.info("peers_file_read", path=book.file.path or None, sections=len(book.file.sections))
+    reconciling.wake()
 
 
 def policy_of(settings: Settings) -> Policy:

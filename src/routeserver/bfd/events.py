@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from routeserver.bfd.discard import Discard
 from routeserver.bfd.packet import Diagnostic, State
 
 
@@ -11,7 +12,8 @@ from routeserver.bfd.packet import Diagnostic, State
 class Handover:
     """All that an Up session needs to go on in another process, unnoticed by the other end.
 
-    The intervals and the multiplier are the ones last heard from the remote system.
+    The intervals and the multiplier are the ones last heard from the remote system; `sequence` is
+    the last number of an authenticated packet, 0 without authentication.
     """
 
     local_discriminator: int
@@ -19,6 +21,7 @@ class Handover:
     remote_desired_min_tx_us: int
     remote_required_min_rx_us: int
     remote_detect_mult: int
+    sequence: int = 0
 
     def __post_init__(self) -> None:
         numbers = (
@@ -26,22 +29,28 @@ class Handover:
             self.remote_discriminator,
             self.remote_desired_min_tx_us,
             self.remote_required_min_rx_us,
+            self.sequence,
         )
         if not all(0 <= number < 1 << 32 for number in numbers):
-            raise ValueError("a discriminator or interval does not fit in 32 bits")
+            raise ValueError("a discriminator, interval or sequence does not fit in 32 bits")
         if 0 in numbers[:2] or not 1 <= self.remote_detect_mult <= 255:
             raise ValueError("a discriminator or multiplier that no Up session can have")
 
 
 @dataclass(frozen=True, slots=True)
 class StateChanged:
-    """`remote_state` is what the remote system last said of itself."""
+    """`remote_state` is what the remote system last said of itself.
+
+    `remote_independent` is its C bit: a failure is then one of the path, whatever its control plane
+    is doing (RFC 5882 §4.3).
+    """
 
     old: State
     new: State
     diagnostic: Diagnostic
     remote_state: State
     reason: str
+    remote_independent: bool = False
 
     @property
     def is_failure(self) -> bool:
@@ -64,7 +73,27 @@ class Negotiated:
 class PacketDiscarded:
     """A datagram changed nothing, for this reason."""
 
-    reason: str
+    reason: Discard
 
 
 BfdEvent = StateChanged | Negotiated | PacketDiscarded
+
+
+def reason_for(state: State, remote_state: State, remote_diagnostic: int) -> str:
+    """Why what was heard led to `state`, in words."""
+    match state:
+        case State.UP:
+            return "the remote system answers"
+        case State.INIT:
+            return "the remote system was heard"
+        case _ if remote_state is State.ADMIN_DOWN:
+            return "the remote system took the session down administratively"
+        case _:
+            return f"the remote system went down ({_words(remote_diagnostic)})"
+
+
+def _words(diagnostic: int) -> str:
+    try:
+        return Diagnostic(diagnostic).name.replace("_", " ").lower()
+    except ValueError:
+        return f"diagnostic {diagnostic}"

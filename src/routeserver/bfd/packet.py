@@ -1,16 +1,18 @@
 """The BFD control packet (RFC 5880 §4.1): bytes to one typed value and back.
 
 `decode` refuses what §6.8.6 says no session may ever accept, whatever its state; checks that need a
-session are made there. Authentication sections are carried as bytes and never understood. Intervals
-are microseconds, as on the wire.
+session are made there. Authentication sections are carried as bytes; `authentication` understands
+them. Intervals are microseconds, as on the wire.
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
+
+from routeserver.bfd.discard import Discard
 
 VERSION: Final = 1
 HEADER_LENGTH: Final = 24
@@ -49,7 +51,11 @@ class Diagnostic(IntEnum):
 
 
 class PacketError(Exception):
-    """These bytes are no control packet that may be accepted; the text says why."""
+    """These bytes are no control packet that may be accepted, for this reason."""
+
+    def __init__(self, reason: Discard) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class ControlPacket:
     final: bool = False
     control_plane_independent: bool = False
     demand: bool = False
-    authentication: bytes | None = None
+    authentication: bytes | None = field(default=None, repr=False)
     """The authentication section as it came, its type and length bytes included."""
 
 
@@ -76,7 +82,7 @@ def decode(data: bytes) -> ControlPacket:
     Raises PacketError with the reason, and nothing else, for any other bytes.
     """
     if len(data) < HEADER_LENGTH:
-        raise PacketError(f"{len(data)} bytes are too short for a BFD control packet")
+        raise PacketError(Discard.TOO_SHORT)
     (
         version_diagnostic,
         flags,
@@ -90,19 +96,19 @@ def decode(data: bytes) -> ControlPacket:
     ) = _HEADER.unpack_from(data)
     state = State(flags >> 6)
     if version_diagnostic >> 5 != VERSION:
-        raise PacketError("the BFD version is not 1")
+        raise PacketError(Discard.VERSION)
     if length < (HEADER_LENGTH + 2 if flags & _AUTHENTICATION else HEADER_LENGTH):
-        raise PacketError("the length field is too small")
+        raise PacketError(Discard.LENGTH_TOO_SMALL)
     if length > len(data):
-        raise PacketError("the length field is larger than the datagram")
+        raise PacketError(Discard.LENGTH_TOO_LARGE)
     if detect_mult == 0:
-        raise PacketError("Detect Mult is zero")
+        raise PacketError(Discard.DETECT_MULT_ZERO)
     if flags & _MULTIPOINT:
-        raise PacketError("the Multipoint bit is set")
+        raise PacketError(Discard.MULTIPOINT)
     if my_discriminator == 0:
-        raise PacketError("My Discriminator is zero")
+        raise PacketError(Discard.MY_DISCRIMINATOR_ZERO)
     if your_discriminator == 0 and state > State.DOWN:
-        raise PacketError("Your Discriminator is zero in a state that knows it")
+        raise PacketError(Discard.YOUR_DISCRIMINATOR_ZERO)
     return ControlPacket(
         state=state,
         my_discriminator=my_discriminator,

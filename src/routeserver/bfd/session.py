@@ -4,52 +4,49 @@ Bytes and the time go in, events and packets come out. `now` is in seconds of an
 goes back. The owner calls `handle_timer` when `next_deadline` has come, and sends what
 `packets_to_send` gives after every call.
 
-Not here: the echo function (its interval is announced as 0), authentication (packets that carry it
-are discarded), and asking for demand mode (a remote system that asks for it is obeyed).
+Not here: the echo function (its interval is announced as 0), and asking for demand mode (a remote
+system that asks for it is obeyed).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-from routeserver.bfd.events import BfdEvent, Handover, Negotiated, PacketDiscarded, StateChanged
+from routeserver.bfd.authentication import Authenticator
+from routeserver.bfd.config import BfdConfig
+from routeserver.bfd.discard import Discard
+from routeserver.bfd.events import (
+    BfdEvent,
+    Handover,
+    Negotiated,
+    PacketDiscarded,
+    StateChanged,
+    reason_for,
+)
 from routeserver.bfd.fsm import ON_DETECTION_TIME_EXPIRED, ON_RECEIVED
 from routeserver.bfd.packet import ControlPacket, Diagnostic, PacketError, State, decode, encode
+
+__all__ = ["SLOW_TX_US", "BfdConfig", "BfdSession"]
 
 SLOW_TX_US: Final = 1_000_000
 """RFC 5880 §6.8.3: the shortest interval to announce and use while the session is not Up."""
 
-MIN_INTERVAL_US: Final = 1_000
-"""Shorter intervals would keep a processor busy with one session."""
-
 _UINT32_MAX: Final = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class BfdConfig:
-    """What this end wants of a session. Raises ValueError for numbers that no packet can carry."""
-
-    desired_min_tx_us: int = 300_000
-    required_min_rx_us: int = 300_000
-    detect_mult: int = 3
-    passive: bool = False
-
-    def __post_init__(self) -> None:
-        for interval_us in (self.desired_min_tx_us, self.required_min_rx_us):
-            if not MIN_INTERVAL_US <= interval_us <= _UINT32_MAX:
-                raise ValueError(f"a BFD interval of {interval_us} us is outside 1 ms to 4294 s")
-        if not 1 <= self.detect_mult <= 255:
-            raise ValueError(f"a BFD multiplier of {self.detect_mult} is outside 1 to 255")
-
-
 class BfdSession:
-    """`random` gives numbers in [0, 1) for the jitter of §6.8.7."""
+    """`random` gives numbers in [0, 1) for the jitter of §6.8.7. `independent` is the C bit: this
+    end lives on when its control plane does not."""
 
     def __init__(
-        self, config: BfdConfig, local_discriminator: int, random: Callable[[], float]
+        self,
+        config: BfdConfig,
+        local_discriminator: int,
+        random: Callable[[], float],
+        *,
+        independent: bool = False,
     ) -> None:
         if not 1 <= local_discriminator <= _UINT32_MAX:
             raise ValueError("a discriminator is a number of 32 bits other than 0")
@@ -58,15 +55,14 @@ class BfdSession:
         self.state = State.DOWN
         self.diagnostic = Diagnostic.NONE
         self._random = random
+        self._independent = independent
+        self._is_meticulous = config.auth is not None and config.auth.meticulous
+        self._authenticator = (
+            None if config.auth is None else Authenticator(config.auth, int(random() * (1 << 32)))
+        )
 
-        # The initial values of §6.8.1, as `_forget_remote` sets them.
-        self.remote_state = State.DOWN
-        self.remote_discriminator = 0
-        self._remote_diagnostic = 0
-        self._remote_demand = False
-        self._remote_tx_us = 0
-        self._remote_rx_us = 1
-        self._remote_detect_mult = 0
+        self._remote_independent = False
+        self._forget_remote()
 
         # §6.8.3: what is announced may have to wait for a poll sequence before it is used.
         self._announced_tx_us = max(SLOW_TX_US, config.desired_min_tx_us)
@@ -103,6 +99,8 @@ class BfdSession:
         self._remote_detect_mult = handover.remote_detect_mult
         self._announced_tx_us = self._used_tx_us = self.config.desired_min_tx_us
         self._polling = True
+        if self._authenticator is not None:
+            self._authenticator.sequence = handover.sequence
         self._rearm_detection(now)
         self._transmit(now)
 
@@ -129,7 +127,12 @@ class BfdSession:
         return packets
 
     def configure(self, config: BfdConfig, now: float) -> None:
-        """Change the wanted values; while Up, a poll sequence (§6.5) makes them known first."""
+        """Change the wanted values; while Up, a poll sequence (§6.5) makes them known first.
+
+        Raises ValueError for another authentication, under which no session can go on.
+        """
+        if config.auth != self.config.auth:
+            raise ValueError("the authentication of a session cannot change")
         old, self.config = self.config, config
         if config == old:
             return
@@ -152,36 +155,28 @@ class BfdSession:
             self._enter(State.ADMIN_DOWN, Diagnostic.ADMINISTRATIVELY_DOWN)
             self._transmit(now)
 
+    def repeats(self, data: bytes, now: float) -> bool:
+        """The usual case, before `receive`: Up, and the same bytes as last time. If so, the packet
+        has been received, nothing is to be sent, and no deadline is nearer than it was."""
+        if data != self._steady:
+            return False
+        self._detect_at = now + self._detection_s
+        if self._authenticator is not None:
+            self._authenticator.heard(now, self._detection_s)
+        return True
+
     def receive(self, data: bytes, now: float) -> list[BfdEvent]:
         """One datagram that was chosen for this session (§6.8.6)."""
-        if data == self._steady:  # the usual case: Up, and the same 24 bytes as last time
-            self._detect_at = now + self._detection_s
+        if self.repeats(data, now):
             return []
         try:
             packet = decode(data)
         except PacketError as error:
-            return [PacketDiscarded(str(error))]
-        if packet.authentication is not None:
-            return [PacketDiscarded("the packet is authenticated, and no authentication is in use")]
-        if packet.your_discriminator not in {0, self.local_discriminator}:
-            return [PacketDiscarded("Your Discriminator belongs to no session")]
-
-        self._learn(packet)
-        polls_again = packet.final and self._polling and self._poll_answered()
-        self._rearm_detection(now)
-        if self.state is State.ADMIN_DOWN:
-            return []
-        events = self._step(*ON_RECEIVED[self.state, packet.state])
-        if events or polls_again:
-            self._transmit(now)
-        if packet.poll:
-            self._outbox.append(self._encode(final=True))
-        self._schedule()
-        if self.state is State.UP:
-            if not (packet.poll or packet.final):
-                self._steady = data
-            events.extend(self._negotiated())
-        return events
+            return [PacketDiscarded(error.reason)]
+        refusal = self._refuses(data, packet, now)
+        if refusal is not None:
+            return [PacketDiscarded(refusal)]
+        return self._accept(data, packet, now)
 
     def handle_timer(self, now: float) -> list[BfdEvent]:
         events: list[BfdEvent] = []
@@ -201,6 +196,34 @@ class BfdSession:
             self._transmit(now)
         return events
 
+    def _refuses(self, data: bytes, packet: ControlPacket, now: float) -> Discard | None:
+        if packet.your_discriminator not in {0, self.local_discriminator}:
+            return Discard.NO_SESSION
+        if self._authenticator is not None:
+            return self._authenticator.refuses(data, packet, now)
+        return None if packet.authentication is None else Discard.AUTHENTICATION_UNEXPECTED
+
+    def _accept(self, data: bytes, packet: ControlPacket, now: float) -> list[BfdEvent]:
+        self._learn(packet)
+        polls_again = packet.final and self._polling and self._poll_answered()
+        self._rearm_detection(now)
+        if self._authenticator is not None:
+            self._authenticator.heard(now, self._detection_s)
+        if self.state is State.ADMIN_DOWN:
+            return []
+        events = self._step(*ON_RECEIVED[self.state, packet.state])
+        if events or polls_again:
+            self._transmit(now)
+        if packet.poll:
+            self._outbox.append(self._encode(final=True))
+        self._schedule()
+        if self.state is State.UP:
+            # A meticulous packet that comes twice is a replay.
+            if not (packet.poll or packet.final or self._is_meticulous):
+                self._steady = data
+            events.extend(self._negotiated())
+        return events
+
     def _learn(self, packet: ControlPacket) -> None:
         self._periodic = None
         self._steady = None
@@ -208,6 +231,7 @@ class BfdSession:
         self.remote_discriminator = packet.my_discriminator
         self._remote_diagnostic = packet.diagnostic
         self._remote_demand = packet.demand
+        self._remote_independent = packet.control_plane_independent
         self._remote_tx_us = packet.desired_min_tx_us
         self._remote_rx_us = packet.required_min_rx_us
         self._remote_detect_mult = packet.detect_mult
@@ -230,8 +254,12 @@ class BfdSession:
         old = self.state
         self._enter(state, diagnostic)
         if reason is None:
-            reason = _reason(state, self.remote_state, self._remote_diagnostic)
-        return [StateChanged(old, state, self.diagnostic, self.remote_state, reason)]
+            reason = reason_for(state, self.remote_state, self._remote_diagnostic)
+        return [
+            StateChanged(
+                old, state, self.diagnostic, self.remote_state, reason, self._remote_independent
+            )
+        ]
 
     def _enter(self, state: State, diagnostic: Diagnostic | None) -> None:
         self.state = state
@@ -272,12 +300,15 @@ class BfdSession:
         return False
 
     def _negotiated(self) -> list[BfdEvent]:
+        if self._is_meticulous:  # each packet moves the number; nobody else could go on from there
+            return []
         handover = Handover(
             self.local_discriminator,
             self.remote_discriminator,
             self._remote_tx_us,
             self._remote_rx_us,
             self._remote_detect_mult,
+            0 if self._authenticator is None else self._authenticator.sequence,
         )
         if handover == self._told:
             return []
@@ -295,6 +326,8 @@ class BfdSession:
             if self._periodic is None:
                 self._periodic = self._encode(poll=self._polling)
             self._outbox.append(self._periodic)
+            if self._is_meticulous:
+                self._periodic = None
         self._last_tx = now
         # §6.8.7: 75 to 100 % of the interval, 90 % at most when a single loss would end the
         # session.
@@ -317,35 +350,18 @@ class BfdSession:
             self._tx_at = self._last_tx + self.transmit_interval_s * self._jitter
 
     def _encode(self, *, poll: bool = False, final: bool = False) -> bytes:
-        return encode(
-            ControlPacket(
-                state=self.state,
-                my_discriminator=self.local_discriminator,
-                your_discriminator=self.remote_discriminator,
-                detect_mult=self.config.detect_mult,
-                desired_min_tx_us=self._announced_tx_us,
-                required_min_rx_us=self.config.required_min_rx_us,
-                diagnostic=self.diagnostic,
-                poll=poll,
-                final=final,
-            )
+        packet = ControlPacket(
+            state=self.state,
+            my_discriminator=self.local_discriminator,
+            your_discriminator=self.remote_discriminator,
+            detect_mult=self.config.detect_mult,
+            desired_min_tx_us=self._announced_tx_us,
+            required_min_rx_us=self.config.required_min_rx_us,
+            diagnostic=self.diagnostic,
+            poll=poll,
+            final=final,
+            control_plane_independent=self._independent,
         )
-
-
-def _reason(state: State, remote_state: State, remote_diagnostic: int) -> str:
-    match state:
-        case State.UP:
-            return "the remote system answers"
-        case State.INIT:
-            return "the remote system was heard"
-        case _ if remote_state is State.ADMIN_DOWN:
-            return "the remote system took the session down administratively"
-        case _:
-            return f"the remote system went down ({_words(remote_diagnostic)})"
-
-
-def _words(diagnostic: int) -> str:
-    try:
-        return Diagnostic(diagnostic).name.replace("_", " ").lower()
-    except ValueError:
-        return f"diagnostic {diagnostic}"
+        if self._authenticator is None:
+            return encode(packet)
+        return self._authenticator.sign(packet)

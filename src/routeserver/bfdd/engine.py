@@ -2,7 +2,8 @@
 
 The engine gives each session its bytes and the time, and reports which sessions are up. It serves
 the BFD daemon and, in-process, the appliance. It neither logs nor restarts anything; what it
-discards is counted by reason.
+discards is counted by reason. A session costs about 100 us of one processor for each second at an
+interval of 300 ms, half of it the kernel's for sending.
 
 A datagram belongs to the session that its Your Discriminator names or, while that is still zero, to
 the one between its two addresses (RFC 5881 §3). In both cases it must come from that session's
@@ -15,26 +16,28 @@ import asyncio
 import random
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Final
 
+from routeserver.bfd.discard import Discard
 from routeserver.bfd.events import BfdEvent, Handover, Negotiated, PacketDiscarded, StateChanged
 from routeserver.bfd.packet import State, peek_your_discriminator
 from routeserver.bfd.session import BfdSession
 from routeserver.bfdd.deadlines import Deadlines
+from routeserver.bfdd.discards import Discards
 from routeserver.bfdd.running import Listener, Running
 from routeserver.bfdd.sockets import (
     ANCILLARY_SIZE,
     Address,
     SocketError,
+    bound_addresses,
     open_listener,
     open_sender,
     received_ttl,
 )
-from routeserver.bfdd.spec import BFD_PORT, BfdChange, BfdSpec
+from routeserver.bfdd.spec import BFD_PORT, BfdChange, BfdSpec, Standing
 
 _DATAGRAM_SIZE: Final = 256  # a control packet's length field cannot say more
 _DATAGRAMS_PER_TURN: Final = 512
@@ -46,12 +49,19 @@ OnHandover = Callable[[str, Handover], None]
 
 
 class BfdEngine:
-    """To be made inside the running event loop; `on_change` is called there and must not block."""
+    """To be made inside the running event loop; `on_change` is called there and must not block.
+    `independent`: the sessions outlive their control plane, and say so."""
 
     def __init__(
-        self, on_change: OnChange, *, port: int = BFD_PORT, on_handover: OnHandover | None = None
+        self,
+        on_change: OnChange,
+        *,
+        port: int = BFD_PORT,
+        on_handover: OnHandover | None = None,
+        independent: bool = False,
     ) -> None:
-        self.discarded: Counter[str] = Counter()
+        self.discards = Discards()
+        self.independent = independent
         self._on_change = on_change
         self._on_handover = on_handover
         self._port = port
@@ -62,6 +72,7 @@ class BfdEngine:
         self._by_pair: dict[tuple[str, str], Running] = {}
         self._leaving: dict[tuple[str, str], Running] = {}
         self._listeners: dict[str, Listener] = {}
+        self._bound: dict[int, frozenset[str]] = {}  # one look for all listeners of a converge
 
     def converge(
         self,
@@ -70,18 +81,19 @@ class BfdEngine:
     ) -> dict[str, str]:
         """Run exactly the desired sessions; answers for each that cannot run why not.
 
-        A session that runs already takes new timers without going down. One that has to be started
-        continues from its handover, if there is one. A session that is no longer wanted tells its
-        remote system AdminDown.
+        A session that runs already takes new timers without going down; under another
+        authentication it starts anew. One that has to be started continues from its handover, if
+        there is one. A session that is no longer wanted tells its remote system AdminDown.
         """
         for session_id, running in list(self._by_id.items()):
             spec = desired.get(session_id)
-            if spec is None or (spec.local, spec.remote) != (
-                running.spec.local,
-                running.spec.remote,
-            ):
+            if spec is None or running.spec.addresses != spec.addresses:
                 self._leave(running)
+            elif running.spec.config.auth != spec.config.auth:
+                self._leave(running)
+                self._report_restart(running)
         errors: dict[str, str] = {}
+        self._bound.clear()
         for session_id, spec in desired.items():
             running_now = self._by_id.get(session_id)
             if running_now is not None:
@@ -96,6 +108,15 @@ class BfdEngine:
     def is_up(self, session_id: str) -> bool:
         running = self._by_id.get(session_id)
         return running is not None and running.is_up
+
+    def standing(self) -> list[Standing]:
+        """Every session, as its next owner needs to know it."""
+        return [
+            Standing(
+                session_id, *running.spec.addresses, up=running.is_up, handover=running.handover
+            )
+            for session_id, running in self._by_id.items()
+        ]
 
     def close(self) -> None:
         """Every remote system is told AdminDown once; nothing is reported."""
@@ -125,7 +146,9 @@ class BfdEngine:
             handover = None
         discriminator = handover.local_discriminator if handover else self._new_discriminator()
         # Jitter need not be unpredictable.
-        session = BfdSession(spec.config, discriminator, random.random)
+        session = BfdSession(
+            spec.config, discriminator, random.random, independent=self.independent
+        )
         running = Running(spec, session, listener, sender, (str(remote), self._port))
         listener.sessions += 1
         self._by_id[session_id] = running
@@ -134,6 +157,7 @@ class BfdEngine:
         if handover is not None:
             session.resume(handover, self._loop.time())
             running.is_up = True
+            running.handover = handover
         else:
             session.start(self._loop.time())
         self._flush(running)
@@ -171,7 +195,10 @@ class BfdEngine:
     def _listen(self, local: Address) -> Listener:
         listener = self._listeners.get(str(local))
         if listener is None:
-            listener = Listener(str(local), open_listener(local, self._port))
+            if local.version not in self._bound:
+                self._bound[local.version] = bound_addresses(local.version, self._port)
+            opened = open_listener(local, self._port, self._bound[local.version])
+            listener = Listener(str(local), opened)
             self._listeners[listener.local] = listener
             self._loop.add_reader(listener.socket, self._drain, listener)
         return listener
@@ -193,16 +220,15 @@ class BfdEngine:
                 return
             except OSError:
                 continue  # an error of an earlier packet, reported late; reading it clears it
-            if received_ttl(ancillary) != _TTL:
-                self.discarded["the TTL is not 255"] += 1
-                continue
             running = self._session_of(data, listener, source[0])
-            if running is None:
-                self.discarded["no session for these addresses and discriminator"] += 1
-                continue
-            events = running.session.receive(data, self._loop.time())
-            self._flush(running)
-            self._report(running, events)
+            if received_ttl(ancillary) != _TTL:
+                self._discard(Discard.TTL, running, source[0], data)
+            elif running is None:
+                self._discard(Discard.NO_SESSION, None, source[0], data)
+            elif not running.session.repeats(data, now := self._loop.time()):
+                events = running.session.receive(data, now)
+                self._flush(running)
+                self._report(running, events, data)
 
     def _session_of(self, data: bytes, listener: Listener, source: str) -> Running | None:
         discriminator = peek_your_discriminator(data)
@@ -210,6 +236,10 @@ class BfdEngine:
             return self._by_pair.get((listener.local, source))
         running = self._by_discriminator.get(discriminator)
         return running if running and running.pair == (listener.local, source) else None
+
+    def _discard(self, reason: Discard, running: Running | None, source: str, data: bytes) -> None:
+        session_id = "" if running is None else running.spec.session_id
+        self.discards.add(reason, session_id, source, data)
 
     # --- what sessions ask for ------------------------------------------------------------------
 
@@ -224,31 +254,38 @@ class BfdEngine:
             if running.ends_at is not None:
                 return
         events = running.session.handle_timer(now)
-        self._flush(running)
-        self._report(running, events)
+        self._send(running)  # its next deadline is asked for when this one is done
+        if events:
+            self._report(running, events)
 
     def _flush(self, running: Running) -> None:
+        self._send(running)
+        self._deadlines.update(running)
+
+    def _send(self, running: Running) -> None:
         for packet in running.session.packets_to_send():
             # A packet that cannot be sent is a packet lost; the protocol is made for that.
             with suppress(OSError):
                 running.sender.sendto(packet, running.destination)
-        self._deadlines.update(running)
 
-    def _report(self, running: Running, events: list[BfdEvent]) -> None:
+    def _report(self, running: Running, events: list[BfdEvent], data: bytes = b"") -> None:
         for event in events:
             match event:
                 case StateChanged():
                     self._report_change(running, event)
                 case Negotiated(handover):
+                    running.handover = handover
                     if self._on_handover is not None:
                         self._on_handover(running.spec.session_id, handover)
                 case PacketDiscarded(reason):
-                    self.discarded[reason] += 1
+                    self._discard(reason, running, running.destination[0], data)
 
     def _report_change(self, running: Running, event: StateChanged) -> None:
         if State.UP not in {event.old, event.new} or running.ends_at is not None:
             return
         running.is_up = event.new is State.UP
+        if not running.is_up:
+            running.handover = None
         self._on_change(
             BfdChange(
                 session_id=running.spec.session_id,
@@ -256,8 +293,15 @@ class BfdEngine:
                 reason=event.reason,
                 at=time.time(),
                 failure=event.is_failure,
+                independent=event.remote_independent,
             )
         )
+
+    def _report_restart(self, running: Running) -> None:
+        if running.is_up:
+            reason = "its authentication was changed"
+            session_id = running.spec.session_id
+            self._on_change(BfdChange(session_id, up=False, reason=reason, at=time.time()))
 
 
 def _addresses(spec: BfdSpec) -> tuple[Address, Address]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass
 
+from routeserver.bfd.events import Handover
 from routeserver.bfd.session import BfdSession
 from routeserver.bfdd.deadlines import Timed
 from routeserver.bfdd.spec import BfdSpec
@@ -22,7 +23,20 @@ class Listener:
 class Running(Timed):
     """`ends_at` is set when the session is leaving: it still sends AdminDown, and hears nothing."""
 
-    __slots__ = ("destination", "ends_at", "is_up", "listener", "sender", "session", "spec")
+    # Deviation: RFC 5881 §4 has one source port for the whole life of a session; one that continues
+    # in another process, after its daemon has died, takes a new one.
+
+    __slots__ = (
+        "destination",
+        "ends_at",
+        "handover",
+        "is_up",
+        "listener",
+        "pair",
+        "sender",
+        "session",
+        "spec",
+    )
 
     def __init__(
         self,
@@ -39,11 +53,9 @@ class Running(Timed):
         self.sender = sender
         self.destination = destination
         self.is_up = False
+        self.handover: Handover | None = None
+        self.pair = listener.local, destination[0]
         self.ends_at: float | None = None
-
-    @property
-    def pair(self) -> tuple[str, str]:
-        return self.listener.local, self.destination[0]
 
     def next_deadline(self) -> float | None:
         deadline = self.session.next_deadline()

@@ -17,7 +17,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -27,9 +27,11 @@ from typing import Final
 _IP_FREEBIND: Final = 15
 _IP_RECVTTL: Final = 12
 _IPV6_FREEBIND: Final = 78
+_SO_RCVBUFFORCE: Final = 33
 
 _TTL: Final = 255
 _CLASS_SELECTOR_6: Final = 0xC0
+_RECEIVE_BUFFER: Final = 1 << 20
 _SOURCE_PORTS: Final = range(49152, 65536)
 _SOURCE_PORT_ATTEMPTS: Final = 64
 
@@ -42,9 +44,12 @@ class SocketError(Exception):
     """A session cannot have its sockets; one line that says why and what to do."""
 
 
-def open_listener(local: Address, port: int) -> socket.socket:
-    """A non-blocking socket whose `recvmsg` also gives the TTL. Raises SocketError."""
-    if _is_bound(local, port):
+def open_listener(local: Address, port: int, bound: Container[str]) -> socket.socket:
+    """A non-blocking socket whose `recvmsg` also gives the TTL. Raises SocketError.
+
+    `bound` is what `bound_addresses` gave; many listeners may be judged by one look.
+    """
+    if _in_kernel_words(local) in bound:
         raise SocketError(
             f"UDP {local} port {port} is in use by another process; stop the BFD daemon that holds "
             "it or choose another BFD port"
@@ -52,6 +57,7 @@ def open_listener(local: Address, port: int) -> socket.socket:
     listener = _socket(local)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _widen(listener)
         if local.version == 4:
             listener.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
         else:
@@ -129,15 +135,28 @@ def _bind_failure(local: Address, port: int | None, error: OSError) -> str:
             return f"{where} cannot be bound: {error.strerror or os.strerror(error.errno or 0)}"
 
 
-def _is_bound(local: Address, port: int) -> bool:
-    """Whether some socket here has exactly this address; False where the kernel does not tell."""
-    # The kernel prints an address as 32-bit words in the machine's byte order.
-    words = (local.packed[at : at + 4] for at in range(0, len(local.packed), 4))
-    text = "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)
-    table = Path("/proc/net/udp" if local.version == 4 else "/proc/net/udp6")
+def bound_addresses(version: int, port: int) -> frozenset[str]:
+    """The addresses that some socket here has at this port, as the kernel prints them; empty where
+    it does not tell. Reading this takes time for each socket of the machine."""
+    table = Path("/proc/net/udp" if version == 4 else "/proc/net/udp6")
     try:
         lines = table.read_text("ascii").splitlines()
     except OSError:
-        return False
-    wanted = f"{text}:{port:04X}"
-    return any(line.split(maxsplit=2)[1] == wanted for line in lines[1:])
+        return frozenset()
+    suffix = f":{port:04X}"
+    locals_ = (line.split(maxsplit=2)[1] for line in lines[1:])
+    return frozenset(text.removesuffix(suffix) for text in locals_ if text.endswith(suffix))
+
+
+def _in_kernel_words(local: Address) -> str:
+    # The kernel prints an address as 32-bit words in the machine's byte order.
+    words = (local.packed[at : at + 4] for at in range(0, len(local.packed), 4))
+    return "".join(f"{int.from_bytes(word, sys.byteorder):08X}" for word in words)
+
+
+def _widen(listener: socket.socket) -> None:
+    """Room for what a thousand sessions send while this process is kept from running."""
+    with suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+    with suppress(OSError):  # beyond the system's limit, for those who may
+        listener.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from routeserver.bfd.session import BfdConfig
+from routeserver.bfd.config import BfdConfig
+from routeserver.bfd.discard import Discard
+from routeserver.bfd.events import Handover
 
 BFD_PORT: Final = 3784
 """RFC 5881 §4, single hop."""
@@ -20,13 +22,19 @@ class BfdSpec:
     remote: str
     config: BfdConfig = field(default_factory=BfdConfig)
 
+    @property
+    def addresses(self) -> tuple[str, str]:
+        return self.local, self.remote
+
 
 @dataclass(frozen=True, slots=True)
 class BfdChange:
     """A session came up, or an Up session did not stay so. `at` is wall-clock seconds, for logs.
 
     `failure` says whether to act on a loss: False when the other end took the session down
-    administratively, of which RFC 5882 §3.2 says that routing must not follow it.
+    administratively, of which RFC 5882 §3.2 says that routing must not follow it. `independent` is
+    the C bit of the other end: its BFD outlives its control plane, so that a failure is one of the
+    path even while its control plane restarts (RFC 5882 §4.3).
     """
 
     session_id: str
@@ -34,3 +42,37 @@ class BfdChange:
     reason: str
     at: float
     failure: bool = False
+    independent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a session stands that has run for another server before.
+
+    `loss` is what nobody was there to be told: the session was up and did not stay so.
+    """
+
+    session_id: str
+    local: str
+    remote: str
+    up: bool
+    handover: Handover | None = None
+    loss: BfdChange | None = None
+
+    def is_of(self, spec: BfdSpec) -> bool:
+        return (self.local, self.remote) == spec.addresses
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """Packets that changed nothing, since this was last told.
+
+    `session_id` is empty when they were for no session, `source` when they came from more addresses
+    than are told apart; `data` is how one of them began, in hexadecimal.
+    """
+
+    session_id: str
+    source: str
+    reason: Discard
+    count: int
+    data: str

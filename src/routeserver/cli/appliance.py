@@ -3,7 +3,9 @@ things out.
 
 It speaks real BGP and, with ``--bfd``, real BFD in the same process. It says what happens as JSON
 lines on standard error and ends in order on SIGTERM: Cease to the BGP peer, AdminDown to the BFD
-peer, exit status 0.
+peer, exit status 0. With ``--graceful-restart`` SIGHUP makes it do as a router does whose BGP
+process restarts: it drops the session without a word, comes back and says that it has forwarded all
+the while.
 """
 
 from __future__ import annotations
@@ -24,8 +26,10 @@ import typer
 from routeserver.bfd.session import BfdConfig
 from routeserver.bfdd.engine import BfdEngine
 from routeserver.bfdd.spec import BFD_PORT, BfdChange, BfdSpec
+from routeserver.bgp.graceful_restart import GracefulRestartOffer, LongLivedOffer
 from routeserver.bgp.session import SessionConfig
-from routeserver.net.prefix import Prefix, parse_prefix
+from routeserver.net.communities import CommunityKind, parse_community
+from routeserver.net.prefix import Family, Prefix, parse_prefix
 from routeserver.observe import log
 from routeserver.speaker.announcement import (
     MAX_SYNTHETIC,
@@ -36,6 +40,7 @@ from routeserver.speaker.announcement import (
 from routeserver.speaker.dialler import Dial, Dialler
 
 BGP_PORT: Final = 179
+FULL_MASK: Final = 0xFFFF_FFFF
 _BFD_SESSION: Final = "appliance"
 
 _log: Final = structlog.get_logger()
@@ -69,6 +74,13 @@ def _parse_ipv4(text: str) -> IPv4Address:
 
 def _parse_ipv6(text: str) -> IPv6Address:
     return _parsed(text, IPv6Address, "2001:db8::10")
+
+
+def _parse_community(text: str) -> int:
+    found = _parsed(text, parse_community, "65001:100")
+    if found.kind is not CommunityKind.STANDARD or found.mask != FULL_MASK:
+        raise typer.BadParameter(f"'{text}' is no standard community; write it like 65001:100")
+    return found.value
 
 
 def _parse_prefixes(text: str) -> Prefix:
@@ -123,7 +135,38 @@ def app_command(  # noqa: PLR0917 - one for each option
             help="BGP Identifier; the own address if not given.",
         ),
     ] = None,
+    community: Annotated[
+        list[int] | None,
+        typer.Option(
+            parser=_parse_community,
+            metavar="COMMUNITY",
+            help="Such as 65001:100 or graceful-shutdown; may be given repeatedly.",
+        ),
+    ] = None,
     hold_time: Annotated[int, typer.Option(min=3, max=65_535, help="Seconds to offer.")] = 30,
+    md5_password: Annotated[
+        str | None,
+        typer.Option(
+            envvar="ROUTESERVER_MD5_PASSWORD",
+            show_envvar=True,
+            help="TCP MD5 signatures; on the command line other users can see it.",
+        ),
+    ] = None,
+    ttl_security: Annotated[
+        int | None, typer.Option(min=1, max=254, metavar="HOPS", help="GTSM; 1 for a neighbour.")
+    ] = None,
+    graceful_restart: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=4095, metavar="SECONDS", help="Offer it, with this Restart Time; see SIGHUP."
+        ),
+    ] = None,
+    long_lived: Annotated[
+        int, typer.Option(min=0, max=0xFF_FFFF, help="Long-lived stale time; 0: not offered.")
+    ] = 0,
+    restarted: Annotated[
+        bool, typer.Option("--restarted", help="Say so in the first OPEN (flags R and F).")
+    ] = False,
     bfd: Annotated[bool, typer.Option("--bfd", help="Run a BFD session beside BGP.")] = False,
     bfd_interval_ms: Annotated[
         int, typer.Option(min=10, max=60_000, help="Transmit and receive interval.")
@@ -134,6 +177,8 @@ def app_command(  # noqa: PLR0917 - one for each option
     bfd_port: Annotated[int, typer.Option(min=1, max=65_535, hidden=True)] = BFD_PORT,
 ) -> None:
     """Dial a route server endpoint as an appliance and announce prefixes until told to stop."""
+    if graceful_restart is None and (long_lived or restarted):
+        raise typer.BadParameter("--long-lived and --restarted need --graceful-restart")
     log.configure(sys.stderr, level="info", json=True)
     dial = Dial(
         local=local,
@@ -144,6 +189,8 @@ def app_command(  # noqa: PLR0917 - one for each option
             local_router_id=router_id or local,
             peer_asn=peer_asn,
             hold_time_s=hold_time,
+            graceful_restart=_offer(graceful_restart),
+            long_lived=_long_lived_offer(long_lived),
         ),
         announcements=announcements(
             [*(announce or ()), *synthetic_prefixes(announce_count)],
@@ -153,7 +200,11 @@ def app_command(  # noqa: PLR0917 - one for each option
             next_hop6=next_hop6 or mapped(local),
             med=med,
             prepend=as_path_prepend,
+            communities=tuple(community or ()),
         ),
+        md5_password=md5_password,
+        ttl_security_hops=ttl_security,
+        restarted=restarted,
     )
     interval_us = bfd_interval_ms * 1000
     liveness = BfdSpec(
@@ -167,6 +218,18 @@ def app_command(  # noqa: PLR0917 - one for each option
         ),
     )
     raise typer.Exit(asyncio.run(run(dial, liveness if bfd else None, bfd_port)))
+
+
+def _offer(restart_time_s: int | None) -> GracefulRestartOffer | None:
+    if restart_time_s is None:
+        return None
+    return GracefulRestartOffer(
+        restart_time_s=restart_time_s, notification=True, families=tuple(Family)
+    )
+
+
+def _long_lived_offer(time_s: int) -> LongLivedOffer | None:
+    return LongLivedOffer(tuple((family, time_s) for family in Family)) if time_s else None
 
 
 async def run(dial: Dial, liveness: BfdSpec | None, bfd_port: int = BFD_PORT) -> int:
@@ -183,6 +246,8 @@ async def run(dial: Dial, liveness: BfdSpec | None, bfd_port: int = BFD_PORT) ->
         if refused is not None:
             _log.error("bfd_failed", local=str(dial.local), reason=refused)
             return 1
+    if dial.config.graceful_restart is not None:
+        loop.add_signal_handler(signal.SIGHUP, dialler.restart)
     dialler.start()
     await stopping.wait()
     # BFD stays up until BGP has said goodbye: the end is no failure.

@@ -17,7 +17,12 @@ from routeserver.cli import flags
 from routeserver.settings.load import DEFAULT, Effective, without_password
 from routeserver.settings.table import QUOTA_PREFIX, SETTINGS, Setting
 
-ABSENT: Final = {"database_url": "embedded", "bgp_port": "auto", "keepalive_s": "auto"}
+ABSENT: Final = {
+    "database_url": "embedded",
+    "bgp_port": "auto",
+    "keepalive_s": "auto",
+    "peers_file": "none",
+}
 """How None is written, by setting; for quotas it is `unlimited`."""
 
 UNFOLDED: Final = 10_000

@@ -42,6 +42,11 @@ Config: TypeAlias = Annotated[
     ),
 ]
 
+RouteServer: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="RS", help="Only this route server.")
+]
+Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
 
 def effective(**flags: str | None) -> Effective:
     """The settings of this process: the flags over the environment over the file.

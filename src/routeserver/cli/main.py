@@ -19,7 +19,11 @@ from routeserver.app.errors import StartError
 from routeserver.cli.appliance import app_command as appliance
 from routeserver.cli.config import config
 from routeserver.cli.env import env
+from routeserver.cli.peer import peer
+from routeserver.cli.recording import record, replay_record
 from routeserver.cli.serve import serve
+from routeserver.cli.show import show
+from routeserver.cli.what_if import what_if
 from routeserver.settings.load import SettingsError
 from routeserver.store import StoreError
 
@@ -56,6 +60,11 @@ cli.command("serve")(serve)
 cli.command("config")(config)
 cli.command("env")(env)
 cli.command("appliance")(appliance)
+cli.add_typer(show, name="show")
+cli.add_typer(peer, name="peer")
+cli.command("what-if")(what_if)
+cli.command("record")(record)
+cli.command("replay")(replay_record)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -102,4 +111,10 @@ def _lowered(message: str) -> str:
 def _command(arguments: Sequence[str]) -> str:
     """The command meant, with a space behind it, when there is such a command."""
     known = {command.name for command in cli.registered_commands}
-    return next((f"{argument} " for argument in arguments if argument in known), "")
+    groups = {group.name: group.typer_instance for group in cli.registered_groups}
+    named = [argument for argument in arguments if not argument.startswith("-")]
+    if not named or named[0] not in known | groups.keys():
+        return next((f"{argument} " for argument in arguments if argument in known), "")
+    group = groups.get(named[0])
+    inner = set() if group is None else {command.name for command in group.registered_commands}
+    return " ".join([*named[:1], *(name for name in named[1:2] if name in inner), ""])

@@ -7,13 +7,17 @@ look at (`Observed`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
 from routeserver.bfdd.client import BfdDaemon
 from routeserver.bfdd.spec import BfdChange
+from routeserver.bgp.events import Established
 from routeserver.control.observed import Installation, PeerStatus, RouteView
 from routeserver.control.reconcile.tables import RouteTables
 from routeserver.dataplane import DataPlane
@@ -27,12 +31,28 @@ log = structlog.get_logger()
 NOTHING: Final[Mapping[Prefix, Path]] = {}
 
 
+@dataclass(slots=True)
+class SessionHistory:
+    """What became of a peer's sessions since the process began; times are UTC seconds."""
+
+    up: bool = False
+    since: float = 0.0
+    times_down: int = 0
+    last_error: str | None = None
+    last_error_at: float | None = None
+
+
 class World:
     """Made before the speaker and the BFD process, which report to it; `attach` closes the
     circle."""
 
-    def __init__(self, data_plane: DataPlane) -> None:
+    def __init__(self, data_plane: DataPlane, wall_clock: Callable[[], float] = time.time) -> None:
         self.tables = RouteTables(data_plane, self._fib)
+        self.sessions: dict[str, SessionHistory] = {}
+        """By peer id; peers that never had a session are not in it."""
+        self.fib_changes: Counter[str] = Counter()
+        """How many best paths have changed since the process began, by route server."""
+        self._wall_clock = wall_clock
         self.speaker: Speaker
         self.bfd: BfdDaemon
 
@@ -44,15 +64,26 @@ class World:
         rib = self.speaker.rib(route_server_id)
         return NOTHING if rib is None else rib.fib
 
+    def keep_only(self, peer_ids: Container[str]) -> None:
+        """Forget the history of peers that are no longer wanted."""
+        for peer_id in [known for known in self.sessions if known not in peer_ids]:
+            del self.sessions[peer_id]
+
     # --- what the speaker and the BFD process report ----------------------------------------------
 
     def fib_changed(self, route_server_id: str, delta: Mapping[Prefix, Path | None]) -> None:
         gone = sum(path is None for path in delta.values())
         log.info("fib_changed", route_server_id=route_server_id, changed=len(delta), withdrawn=gone)
+        self.fib_changes[route_server_id] += len(delta)
         self.tables.fib_changed(route_server_id, delta)
 
     def session_changed(self, peer_id: str, up: bool, reason: str) -> None:
         log.info("bgp_session_up" if up else "bgp_session_down", peer_id=peer_id, reason=reason)
+        history = self.sessions.setdefault(peer_id, SessionHistory())
+        history.up, history.since = up, self._wall_clock()
+        if not up:
+            history.times_down += 1
+            history.last_error, history.last_error_at = reason, history.since
 
     def bfd_changed(self, change: BfdChange) -> None:
         log.info(
@@ -61,8 +92,10 @@ class World:
             reason=change.reason,
             at=change.at,
         )
-        if change.failure:
-            self.speaker.bfd_down(change.session_id)
+        if change.up:
+            self.speaker.bfd_up(change.session_id)
+        elif change.failure:
+            self.speaker.bfd_down(change.session_id, independent=change.independent)
 
     # --- what an API call may look at -------------------------------------------------------------
 
@@ -70,6 +103,9 @@ class World:
         return PeerStatus(
             bgp_up=self.speaker.is_established(peer_id), bfd_up=self.bfd.is_up(peer_id)
         )
+
+    def negotiated(self, peer_id: str) -> Established | None:
+        return self.speaker.negotiated(peer_id)
 
     def propagated(self, route_table_id: str) -> Mapping[Prefix, Entry]:
         return self.tables.read(route_table_id)

@@ -19,5 +19,7 @@ EVENTS: Final = {
     "bfd_down": ("peer_id", "reason", "at"),
     "fib_changed": ("route_server_id", "changed", "withdrawn"),
     "route_table_changed": ("route_table_id",),
+    "peers_file_read": ("path", "sections"),
+    "peers_file_refused": ("reason",),
     "request": ("request_id", "service", "action", "code", "duration_s"),
 }

@@ -1,13 +1,13 @@
 """Metrics in the Prometheus text format.
 
-Gauges are read from a snapshot at the moment of the scrape, so they can neither drift from what
-they describe nor cost anything between scrapes. Requests are counted as they are answered.
+Gauges and the counts of sessions are read from a snapshot at the moment of the scrape, so they can
+neither drift from what they describe nor cost anything between scrapes. Requests are counted as
+they are answered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from prometheus_client import (
@@ -17,48 +17,22 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
-from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
+
+from routeserver.observe.snapshot import PeerSample, RouteServerSample, Snapshot
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 OTHER_ACTION: Final = "other"
 """The label of actions that do not exist: a client must not be able to make series at will."""
 
 LATENCY_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
-
-
-@dataclass(frozen=True, slots=True)
-class RouteServerSample:
-    route_server_id: str
-    rib_routes: int
-    fib_routes: int
-    sessions_established: int
-
-
-@dataclass(frozen=True, slots=True)
-class PeerSample:
-    """`bfd_up` is None for a peer whose liveness is BGP's keepalive."""
-
-    route_server_id: str
-    peer_id: str
-    bgp_up: bool
-    bfd_up: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class RouteTableSample:
-    route_table_id: str
-    installed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """What there is at this moment."""
-
-    route_servers: Sequence[RouteServerSample] = ()
-    peers: Sequence[PeerSample] = ()
-    route_tables: Sequence[RouteTableSample] = ()
 
 
 class SnapshotCollector(Collector):
@@ -73,47 +47,115 @@ class SnapshotCollector(Collector):
         yield InfoMetricFamily(
             "routeserver_build", "What is running.", value={"version": self._version}
         )
-        yield _gauges(
-            "routeserver_rib_routes",
-            "Routes accepted from peers.",
-            ("route_server_id",),
-            [((rs.route_server_id,), rs.rib_routes) for rs in snapshot.route_servers],
-        )
-        yield _gauges(
-            "routeserver_fib_routes",
-            "Prefixes with a best path.",
-            ("route_server_id",),
-            [((rs.route_server_id,), rs.fib_routes) for rs in snapshot.route_servers],
-        )
-        yield _gauges(
-            "routeserver_bgp_sessions_established",
-            "BGP sessions in state Established.",
-            ("route_server_id",),
-            [((rs.route_server_id,), rs.sessions_established) for rs in snapshot.route_servers],
-        )
-        peer_labels = ("route_server_id", "peer_id")
-        yield _gauges(
-            "routeserver_peer_bgp_up",
-            "Whether the peer's BGP session is Established.",
-            peer_labels,
-            [((p.route_server_id, p.peer_id), int(p.bgp_up)) for p in snapshot.peers],
-        )
-        yield _gauges(
-            "routeserver_peer_bfd_up",
-            "Whether the peer's BFD session is Up; only peers with BFD.",
-            peer_labels,
-            [
-                ((p.route_server_id, p.peer_id), int(p.bfd_up))
-                for p in snapshot.peers
-                if p.bfd_up is not None
-            ],
-        )
+        yield from _of_route_servers(snapshot.route_servers)
+        yield from _of_peers(snapshot.peers)
         yield _gauges(
             "routeserver_installed_routes",
             "Propagated routes installed in a route table.",
             ("route_table_id",),
             [((t.route_table_id,), t.installed) for t in snapshot.route_tables],
         )
+        yield _counters(
+            "routeserver_connections_refused",
+            "BGP connections that got no session, by what kept them from it.",
+            ("route_server_endpoint_id", "kind"),
+            list(snapshot.refused.items()),
+        )
+        if snapshot.longest_turn_s is not None:
+            yield _gauges(
+                "routeserver_event_loop_longest_turn_seconds",
+                "Longest time the event loop was away since the last scrape.",
+                (),
+                [((), snapshot.longest_turn_s)],
+            )
+
+
+def _of_route_servers(servers: Sequence[RouteServerSample]) -> Iterator[Metric]:
+    labels = ("route_server_id",)
+    yield _gauges(
+        "routeserver_rib_routes",
+        "Routes accepted from peers.",
+        labels,
+        [((rs.route_server_id,), rs.rib_routes) for rs in servers],
+    )
+    yield _gauges(
+        "routeserver_fib_routes",
+        "Prefixes with a best path.",
+        labels,
+        [((rs.route_server_id,), rs.fib_routes) for rs in servers],
+    )
+    yield _gauges(
+        "routeserver_bgp_sessions_established",
+        "BGP sessions in state Established.",
+        labels,
+        [((rs.route_server_id,), rs.sessions_established) for rs in servers],
+    )
+    yield _counters(
+        "routeserver_fib_changes",
+        "Changes of a prefix's best path.",
+        labels,
+        [((rs.route_server_id,), rs.fib_changes) for rs in servers],
+    )
+
+
+def _of_peers(peers: Sequence[PeerSample]) -> Iterator[Metric]:
+    labels = ("route_server_id", "peer_id")
+    yield _gauges(
+        "routeserver_peer_bgp_up",
+        "Whether the peer's BGP session is Established.",
+        labels,
+        [(_labels(p), int(p.bgp_up)) for p in peers],
+    )
+    yield _gauges(
+        "routeserver_peer_bfd_up",
+        "Whether the peer's BFD session is Up; only peers with BFD.",
+        labels,
+        [(_labels(p), int(p.bfd_up)) for p in peers if p.bfd_up is not None],
+    )
+    yield _gauges(
+        "routeserver_peer_routes",
+        "Routes of the peer, those held of an ended session included.",
+        labels,
+        [(_labels(p), p.routes) for p in peers],
+    )
+    yield _gauges(
+        "routeserver_peer_routes_held",
+        "Routes of the peer whose session has ended.",
+        labels,
+        [(_labels(p), p.held) for p in peers],
+    )
+    yield _gauges(
+        "routeserver_peer_routes_over_limit",
+        "Advertisements that the present session has discarded over the peer's limit.",
+        labels,
+        [(_labels(p), p.discarded) for p in peers],
+    )
+    yield _counters(
+        "routeserver_peer_updates_ignored",
+        "UPDATEs that had another effect than the peer meant, by what became of them.",
+        (*labels, "verdict"),
+        [((*_labels(p), kind), count) for p in peers for kind, count in p.ignored.items()],
+    )
+    yield _counters(
+        "routeserver_peer_sessions_ended",
+        "Established BGP sessions that ended, by who said so with which code and subcode.",
+        (*labels, "by", "code", "subcode"),
+        [
+            ((*_labels(p), by, str(code), str(subcode)), count)
+            for p in peers
+            for (by, code, subcode), count in p.endings.items()
+        ],
+    )
+    yield _counters(
+        "routeserver_bfd_packets_discarded",
+        "BFD packets of the peer's session that changed nothing, by reason.",
+        (*labels, "reason"),
+        [((*_labels(p), kind), count) for p in peers for kind, count in p.bfd_discarded.items()],
+    )
+
+
+def _labels(peer: PeerSample) -> tuple[str, str]:
+    return peer.route_server_id, peer.peer_id
 
 
 class Metrics:
@@ -153,9 +195,19 @@ class Metrics:
 
 
 def _gauges(
-    name: str, meaning: str, labels: Sequence[str], samples: Sequence[tuple[Sequence[str], int]]
+    name: str, meaning: str, labels: Sequence[str], samples: Sequence[tuple[Sequence[str], float]]
 ) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, meaning, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family
+
+
+def _counters(
+    name: str, meaning: str, labels: Sequence[str], samples: Sequence[tuple[Sequence[str], float]]
+) -> CounterMetricFamily:
+    """Exposed as ``<name>_total``."""
+    family = CounterMetricFamily(name, meaning, labels=labels)
     for values, value in samples:
         family.add_metric(values, value)
     return family

@@ -62,7 +62,7 @@ class Settings:
 
     A `database_url` of None is SQLite inside `data_dir`; a `bgp_port` of None is 179 where the
     process may bind it and 1790 otherwise; a `keepalive_s` of None is a third of the negotiated
-    hold time.
+    hold time; a `peers_file` of None is no such file.
     """
 
     data_dir: Path
@@ -78,6 +78,9 @@ class Settings:
     bfd_port: int
     bfd_interval_ms: int
     bfd_multiplier: int
+    bfd_linger_s: int
+    bfd_survives_stop: bool
+    peers_file: Path | None
     tombstone_s: int
     body_limit_bytes: int
     access_log: bool

@@ -69,6 +69,15 @@ def truth(value: object) -> bool:
         raise ValueError("true or false") from error
 
 
+def file_or_none(value: object) -> Path | None:
+    text = text_of(value)
+    if text == "none":
+        return None
+    if not text or "\0" in text:
+        raise ValueError("the path of a file, or none")
+    return Path(text).expanduser().absolute()
+
+
 def directory(value: object) -> Path:
     text = text_of(value)
     if not text or "\0" in text:

@@ -88,6 +88,24 @@ SETTINGS: Final = (
         "bfd_multiplier", 3, readers.whole_number(1, 255), "BFD intervals missed before it is down"
     ),
     Setting(
+        "bfd_linger_s",
+        90,
+        readers.whole_number(0, 86_400),
+        "how long BFD sessions stay up after the server has died, in seconds; 0 ends them with it",
+    ),
+    Setting(
+        "bfd_survives_stop",
+        "false",
+        readers.truth,
+        "whether BFD sessions stay up for that long after an orderly stop, too",
+    ),
+    Setting(
+        "peers_file",
+        "none",
+        readers.file_or_none,
+        "TOML file with the settings of single peers, read again on SIGHUP; none is no file",
+    ),
+    Setting(
         "tombstone_s",
         3600,
         readers.whole_number(0, 10**9),

@@ -38,6 +38,7 @@ def announcements(
     next_hop6: IPv6Address,
     med: int | None = None,
     prepend: int = 0,
+    communities: tuple[int, ...] = (),
 ) -> tuple[Announcement, ...]:
     """One announcement for each family that `prefixes` has; `prepend` more times our own AS number.
 
@@ -59,6 +60,7 @@ def announcements(
                 next_hop=next_hop if family is Family.IPV4 else next_hop6,
                 med=med,
                 local_pref=100 if is_internal else None,
+                communities=communities,
             ),
             members,
         )

@@ -9,6 +9,7 @@ from typing import Final
 
 from routeserver.bgp.errors import Cease, cease
 
+MAXIMUM_NUMBER_OF_PREFIXES_REACHED: Final = cease(Cease.MAXIMUM_NUMBER_OF_PREFIXES_REACHED)
 ADMINISTRATIVE_SHUTDOWN: Final = cease(Cease.ADMINISTRATIVE_SHUTDOWN)
 PEER_DE_CONFIGURED: Final = cease(Cease.PEER_DE_CONFIGURED)
 CONNECTION_REJECTED: Final = cease(Cease.CONNECTION_REJECTED)

@@ -10,16 +10,18 @@ NOTIFICATION, is cut off.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
 import structlog
 
 from routeserver.bgp.errors import Notification
-from routeserver.bgp.events import Event, SessionClosed
+from routeserver.bgp.events import Established, Event, SessionClosed
 from routeserver.bgp.messages import NotificationMessage
-from routeserver.bgp.session import Session
-from routeserver.speaker import cease
+from routeserver.bgp.session import Session, SessionConfig
+from routeserver.speaker import cease, tcp
 
 READ_SLICE_BYTES: Final = 65_536
 """Of what has arrived, as much is decoded in one turn: some 16,000 prefixes."""
@@ -49,6 +51,40 @@ class Owner(Protocol):
         """TCP is closed and nothing of the connection is left; called once for every connection."""
 
 
+class Tap(Protocol):
+    """Who is shown what a session is told, decides and says; see `observe.recorder`."""
+
+    def told(
+        self,
+        fact: str,
+        now: float,
+        data: bytes = b"",
+        notification: Notification | None = None,
+        reason: str = "",
+    ) -> None: ...
+
+    def decided(self, event: Event) -> None: ...
+
+    def said(self, data: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Where a session was when somebody began to listen in on it: what it had agreed on, when it
+    had last heard the peer, and the octets of a message that had begun."""
+
+    established: Established
+    heard_at: float
+    unframed: bytes
+
+
+class Taps(Protocol):
+    """Who listens in on a peer: a tap for each of its sessions, from the beginning of one
+    (`joined` None) or from its middle on."""
+
+    def session(self, config: SessionConfig, joined: Joined | None) -> Tap: ...
+
+
 class Connection(asyncio.Protocol):
     """An asyncio protocol; the transport's limits and pauses are handled here, routes are not."""
 
@@ -67,6 +103,8 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._closing = False
         self._failed = False
+        self._is_blocked = False
+        self.tap: Tap | None = None
         self.local = ""
         self.remote = ""
 
@@ -83,6 +121,8 @@ class Connection(asyncio.Protocol):
         """Say why, then close; SessionClosed follows. Does nothing to a connection that closes."""
         session = self._session
         if session is not None and not self._closing:
+            if self.tap is not None:
+                self.tap.told("stop", self._clock(), b"", notification, reason)
             self._step(lambda now: session.stop(notification, reason, now))
 
     def send(self) -> None:
@@ -103,6 +143,18 @@ class Connection(asyncio.Protocol):
     @property
     def is_paused(self) -> bool:
         return self._paused
+
+    def lose(self) -> None:
+        """Drop the connection without a word, as if TCP had broken; SessionClosed follows."""
+        if self._session is not None and not self._closing:
+            self._step(self._session.connection_lost, "lost")
+        self.abort()
+
+    def set_options(self, apply: Callable[[socket.socket], None]) -> None:
+        """Let `apply` set options of the connection's socket. Raises what it raises."""
+        if self._transport is not None and not self._transport.is_closing():
+            with tcp.borrowed(self._transport.get_extra_info("socket")) as sock:
+                apply(sock)
 
     def abort(self) -> None:
         """Cut the connection off at once."""
@@ -132,7 +184,7 @@ class Connection(asyncio.Protocol):
                 self._linger()
             case session:
                 self._session = session
-                self._step(session.connection_opened)
+                self._step(session.connection_opened, "opened")
 
     def data_received(self, data: bytes) -> None:
         if self._closing:
@@ -154,7 +206,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         if self._session is not None and not self._closing:
-            self._step(self._session.connection_lost)
+            self._step(self._session.connection_lost, "lost")
         self._closing = True
         self._cancel_timer()
         if self._turn is not None:
@@ -169,7 +221,7 @@ class Connection(asyncio.Protocol):
         if self._paused or self._closing or session is None or not self._unread:
             return
         data, self._unread = self._unread[:READ_SLICE_BYTES], self._unread[READ_SLICE_BYTES:]
-        self._step(lambda now: session.receive(data, now))
+        self._step(lambda now: session.receive(data, now), "bytes", data)
         self._schedule_turn()
         self._set_reading()
 
@@ -188,12 +240,19 @@ class Connection(asyncio.Protocol):
 
     # --- one step of the session --------------------------------------------------------------
 
-    def _step(self, act: Callable[[float], list[Event]]) -> None:
+    def _step(
+        self, act: Callable[[float], list[Event]], fact: str = "", data: bytes = b""
+    ) -> None:
         """The boundary: a failure in serving this peer is logged and ends its connection."""
+        now = self._clock()
+        if self.tap is not None and fact:
+            self.tap.told(fact, now, data)
         try:
-            for event in act(self._clock()):
+            for event in act(now):
                 if self._closing:
                     break
+                if self.tap is not None:
+                    self.tap.decided(event)
                 if isinstance(event, SessionClosed):
                     self._close()
                 self._owner.take(self, event)
@@ -217,9 +276,29 @@ class Connection(asyncio.Protocol):
     def _flush(self) -> None:
         if self._transport is None or self._session is None or self._transport.is_closing():
             return
+        self._note_backlog()
         data = self._session.data_to_send()
         if data:
+            if self.tap is not None:
+                self.tap.said(data)
             self._transport.write(data)
+
+    def _note_backlog(self) -> None:
+        """Tell the session whether what was sent before is still here: the peer does not read then,
+        and its send hold timer runs (RFC 9687)."""
+        if self._transport is None or self._session is None or self._transport.is_closing():
+            return
+        is_blocked = self._transport.get_write_buffer_size() > 0
+        if is_blocked == self._is_blocked:
+            return
+        self._is_blocked = is_blocked
+        now = self._clock()
+        if self.tap is not None:
+            self.tap.told("blocked" if is_blocked else "unblocked", now)
+        if is_blocked:
+            self._session.write_blocked(now)
+        else:
+            self._session.write_unblocked(now)
 
     def _close(self) -> None:
         self._flush()
@@ -257,7 +336,8 @@ class Connection(asyncio.Protocol):
     def _on_timer(self) -> None:
         self._timer = None
         if self._session is not None and not self._closing:
-            self._step(self._session.handle_timer)
+            self._note_backlog()
+            self._step(self._session.handle_timer, "timer")
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

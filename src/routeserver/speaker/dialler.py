@@ -7,10 +7,11 @@ has no router at hand. It announces in slices, as fast as the peer reads, and ta
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from typing import Final, assert_never
 
@@ -21,14 +22,16 @@ from routeserver.bgp.events import (
     EndOfRib,
     Established,
     Event,
+    RefreshEnded,
     RefreshRequested,
+    RefreshStarted,
     RoutesReceived,
     SessionClosed,
     UpdateIgnored,
 )
 from routeserver.bgp.session import Session, SessionConfig
 from routeserver.net.prefix import Family
-from routeserver.speaker import cease
+from routeserver.speaker import cease, tcp
 from routeserver.speaker.announcement import Announcement
 from routeserver.speaker.connection import Connection
 
@@ -44,13 +47,30 @@ _log: Final = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """From where to where, as whom, and with what."""
+    """From where to where, as whom, and with what.
+
+    `retry_s` is the longest pause between two attempts. `md5_password` and `ttl_security_hops` as
+    in `PeerSettings`. `restarted` says in the first OPEN that this router has just restarted and
+    has forwarded all the while (RFC 4724 §3, flags R and F).
+    """
 
     local: IPv4Address
     peer: IPv4Address
     port: int
     config: SessionConfig
     announcements: Sequence[Announcement] = ()
+    retry_s: float = LONGEST_DELAY_S
+    md5_password: str | None = field(default=None, repr=False)
+    ttl_security_hops: int | None = None
+    restarted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Where a route refresh begins or ends."""
+
+    family: Family
+    begins: bool
 
 
 class Dialler:
@@ -65,11 +85,13 @@ class Dialler:
         self._connection: Connection | None = None
         self._established = False
         self._families: tuple[Family, ...] = ()
-        self._outbox: deque[Announcement | Family] = deque()
+        self._outbox: deque[Announcement | Family | _Mark] = deque()
         self._turn: asyncio.Handle | None = None
         self._blocked = False
         self._gone = asyncio.Event()
         self._closing = False
+        self._restarting = dial.restarted
+        self._offers_capabilities = True
         self._was_established = False
         self._task: asyncio.Task[None] | None = None
 
@@ -79,6 +101,13 @@ class Dialler:
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._keep_dialling())
+
+    def restart(self) -> None:
+        """Do as a router does whose BGP restarts gracefully: drop the session without a word, dial
+        again and say so. Only with `config.graceful_restart`."""
+        self._restarting = True
+        if self._connection is not None:
+            self._connection.lose()
 
     def bfd_down(self) -> None:
         """BFD has lost the peer: end the session now; the next one is tried as after any loss."""
@@ -107,7 +136,7 @@ class Dialler:
             if await self._one_connection():
                 delay = FIRST_DELAY_S
             await asyncio.sleep(delay * (0.75 + 0.25 * self._jitter()))
-            delay = min(2 * delay, LONGEST_DELAY_S)
+            delay = min(2 * delay, self._dial.retry_s)
 
     async def _one_connection(self) -> bool:
         """Connect and stay until it is over; whether a session was established."""
@@ -117,10 +146,7 @@ class Dialler:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await asyncio.get_running_loop().create_connection(
-                    lambda: Connection(self, clock=self._clock),
-                    str(dial.peer),
-                    dial.port,
-                    local_addr=(str(dial.local), 0),
+                    lambda: Connection(self, clock=self._clock), sock=await self._connected()
                 )
         except (OSError, TimeoutError) as error:
             reason = str(error) or f"no answer within {CONNECT_TIMEOUT_S:.0f} s"
@@ -129,6 +155,23 @@ class Dialler:
         await self._gone.wait()
         return self._was_established
 
+    async def _connected(self) -> socket.socket:
+        """A connected socket, protected before its SYN goes out. Raises OSError."""
+        dial = self._dial
+        sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            if dial.md5_password is not None:
+                tcp.set_md5(sock, str(dial.peer), dial.md5_password)
+            if dial.ttl_security_hops is not None:
+                tcp.set_ttl_security(sock, dial.ttl_security_hops)
+            sock.bind((str(dial.local), 0))
+            await asyncio.get_running_loop().sock_connect(sock, (str(dial.peer), dial.port))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
     # --- connection.Owner ---------------------------------------------------------------------
 
     def admit(self, connection: Connection) -> Session | Notification | None:
@@ -136,19 +179,36 @@ class Dialler:
             return None
         self._connection = connection
         self._blocked = False
-        return Session(self._dial.config)
+        return Session(self._config())
+
+    def _config(self) -> SessionConfig:
+        config = self._dial.config
+        if not self._offers_capabilities:
+            return replace(config, offer_capabilities=False)
+        offer = config.graceful_restart
+        if self._restarting and offer is not None:
+            families = config.families
+            offer = replace(offer, restarting=True, families=families, forwarding=families)
+        long_lived = config.long_lived
+        if self._restarting and long_lived is not None:
+            long_lived = replace(long_lived, forwarding=config.families)
+        return replace(config, graceful_restart=offer, long_lived=long_lived)
 
     def take(self, connection: Connection, event: Event) -> None:
         match event:
             case Established():
                 self._up(connection, event)
             case RefreshRequested(family):
-                self._announce(connection, [family])
-            case RoutesReceived() | EndOfRib():
+                self._refresh(connection, family)
+            case RoutesReceived() | EndOfRib() | RefreshStarted() | RefreshEnded():
                 _log.debug("received", peer=connection.remote, event_kind=type(event).__name__)
             case UpdateIgnored(reason):
                 _log.warning("update_ignored", peer=connection.remote, reason=reason)
             case SessionClosed(reason):
+                if event.capabilities_refused and self._offers_capabilities:
+                    # RFC 5492 §3: such a peer is asked once more, without any.
+                    _log.info("capabilities_refused", peer=connection.remote, reason=reason)
+                    self._offers_capabilities = False
                 self._down(connection, reason)
             case _:
                 assert_never(event)
@@ -168,6 +228,7 @@ class Dialler:
 
     def _up(self, connection: Connection, event: Established) -> None:
         self._established = self._was_established = True
+        self._restarting = False
         self._families = event.families
         _log.info(
             "bgp_session_up",
@@ -204,6 +265,16 @@ class Dialler:
                 _log.warning("family_not_negotiated", family=announcement.family.name)
         self._schedule(connection)
 
+    def _refresh(self, connection: Connection, family: Family) -> None:
+        """Everything of the family once more, between its marks where they were agreed on
+        (RFC 7313)."""
+        self._outbox.append(_Mark(family, begins=True))
+        for announcement in self._dial.announcements:
+            if announcement.family is family:
+                self._outbox.extend(announcement.slices(SLICE_SIZE))
+        self._outbox.append(_Mark(family, begins=False))
+        self._schedule(connection)
+
     def _schedule(self, connection: Connection) -> None:
         if self._turn is None and self._outbox and not self._blocked:
             loop = asyncio.get_running_loop()
@@ -215,6 +286,11 @@ class Dialler:
             case Announcement(announced, attributes, prefixes):
                 connection.session.announce(attributes, prefixes)
                 _log.info("announced", family=announced.name, prefixes=len(prefixes))
+            case _Mark(family, begins):
+                if begins:
+                    connection.session.begin_refresh(family)
+                else:
+                    connection.session.end_refresh(family)
             case family:
                 connection.session.send_end_of_rib(family)
         connection.send()

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
 import structlog
 
-from routeserver.bgp.errors import Notification
+from routeserver.bgp.errors import Cease, Notification
 from routeserver.bgp.events import Established, Event
 from routeserver.bgp.session import Session
-from routeserver.speaker import cease
+from routeserver.speaker import cease, tcp
 from routeserver.speaker.connection import Connection
-from routeserver.speaker.peer import Peer
+from routeserver.speaker.log_limit import LogLimit
+from routeserver.speaker.peer import Peer, Refused
 from routeserver.speaker.pending import PendingConnections
 
 _log: Final = structlog.get_logger()
@@ -34,6 +36,7 @@ class Listener:
         address: str,
         *,
         pending: PendingConnections,
+        log_limit: LogLimit,
         clock: Callable[[], float],
         write_buffer_bytes: int,
     ) -> None:
@@ -42,11 +45,17 @@ class Listener:
         self.peers: dict[str, Peer] = {}
         """By the address that they connect from."""
         self._pending = pending
+        self._log_limit = log_limit
         self._clock = clock
         self._write_buffer_bytes = write_buffer_bytes
         self._server: asyncio.Server | None = None
+        self._listening: socket.socket | None = None
+        self._keyed: dict[str, str] = {}
+        """The passwords that are on the listening socket, by peer address."""
         self._serves: dict[Connection, Peer | None] = {}
         self._counted: set[Connection] = set()
+        self.refused: Counter[str] = Counter()
+        """Connections that got no session, by what kept them from it."""
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -60,6 +69,9 @@ class Listener:
             listening = listen(self.address, port)
         except OSError as error:
             return " ".join(str(error).split())
+        self._listening = listening
+        self._keyed = {}
+        self.protect()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._make_connection, sock=listening)
         return None
@@ -69,6 +81,46 @@ class Listener:
         if self._server is not None:
             self._server.close()
             self._server = None
+            self._listening = None
+
+    def protect(self) -> None:
+        """Put every peer's key on the listening socket, and take those away that are no peer's: it
+        has to be there before the peer's SYN.
+
+        A peer whose key cannot be set is not served without: its connections are refused when the
+        same fails on them.
+        """
+        if self._listening is None:
+            return
+        wanted = {
+            address: password
+            for address, peer in self.peers.items()
+            if (password := peer.spec.settings.md5_password) is not None
+        }
+        try:
+            if any(peer.spec.settings.ttl_security_hops for peer in self.peers.values()):
+                # The SYN-ACK is the listening socket's, and the peer checks its TTL.
+                tcp.set_ttl(self._listening)
+        except OSError as error:
+            _log.error("endpoint_not_protected", endpoint_id=self.endpoint_id, reason=str(error))
+        for address in self._keyed.keys() | wanted.keys():
+            password = wanted.get(address)
+            if self._keyed.get(address) == password:
+                continue
+            try:
+                tcp.set_md5(self._listening, address, password)
+            except OSError as error:
+                _log.error(
+                    "peer_not_protected",
+                    endpoint_id=self.endpoint_id,
+                    remote=address,
+                    reason=str(error),
+                )
+                continue
+            if password is None:
+                del self._keyed[address]
+            else:
+                self._keyed[address] = password
 
     @property
     def is_idle(self) -> bool:
@@ -89,17 +141,19 @@ class Listener:
         self._serves[connection] = None
         full = self._pending.enter((self.address, connection.remote))
         if full is not None:
-            self._refuse(connection, full)
+            self._refuse(connection, "too many pending", full)
             return None
         self._counted.add(connection)
         peer = self.peers.get(connection.remote)
         if peer is None or self._server is None:
-            self._refuse(connection, "no peer with this address is configured")
+            reason = "no peer with this address is configured"
+            self._refuse(connection, "unknown peer", reason)
             return cease.CONNECTION_REJECTED
         answer = peer.admit(connection)
-        if isinstance(answer, Notification):
-            self._refuse(connection, "the peer has an established session already")
-            return answer
+        if isinstance(answer, Refused):
+            kind = Cease(answer.notification.subcode).name.replace("_", " ").lower()
+            self._refuse(connection, kind, answer.reason)
+            return answer.notification
         self._serves[connection] = peer
         return answer
 
@@ -129,11 +183,17 @@ class Listener:
             self._counted.discard(connection)
             self._pending.leave((self.address, connection.remote))
 
-    def _refuse(self, connection: Connection, reason: str) -> None:
+    def _refuse(self, connection: Connection, kind: str, reason: str) -> None:
+        """Said a few times for each address, then once in a while."""
+        self.refused[kind] += 1
+        left_out = self._log_limit.take(connection.remote, self._clock())
+        if left_out is None:
+            return
         _log.info(
             "bgp_connection_refused",
             endpoint_id=self.endpoint_id,
             local=connection.local,
             remote=connection.remote,
             reason=reason,
+            **({"not_logged_before": left_out} if left_out else {}),
         )

@@ -5,21 +5,25 @@ Routes are applied as they come; the decision is made later, in slices of bounde
 of the event loop between them, so that a full table costs no other peer its keepalives. A peer that
 brings routes faster than they are decided waits: its connection is paused until the backlog is
 gone. A lost session, a retention timer and an UPDATE all join at the same place, the changed
-prefixes.
+prefixes. After a restart of the process the first decision can be deferred until the peers are back
+(`rib.deferral`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol, assert_never
 
 import structlog
 
-from routeserver.net.path import PathAttributes
-from routeserver.net.prefix import Prefix
+from routeserver.net.prefix import Family, Prefix
+from routeserver.net.route_batch import RouteBatch
+from routeserver.rib.deferral import SelectionDeferral
+from routeserver.rib.keeping import Action, Keeping
 from routeserver.rib.path import Path, Source
-from routeserver.rib.retention import Action, Drop, Hold, Retention, Sweep
+from routeserver.rib.restart import Demote, RestartTerms
+from routeserver.rib.retention import Drop, Hold, Retention, Sweep
 from routeserver.rib.rib import Applied, Rib
 from routeserver.speaker.spec import Sink
 
@@ -52,10 +56,12 @@ class RibOwner:
         sink: Sink,
         clock: Callable[[], float],
         slice_size: int = SLICE_SIZE,
+        deferral: SelectionDeferral | None = None,
     ) -> None:
         self.route_server_id = route_server_id
         self.rib = rib
-        self._retention = retention
+        self._keeping = Keeping(retention)
+        self._deferral = deferral
         self._sink = sink
         self._clock = clock
         self._slice_size = slice_size
@@ -65,43 +71,76 @@ class RibOwner:
         self._turn: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._arm_timer()
 
     @property
     def persisting(self) -> bool:
-        return self._retention.persisting
+        return self._keeping.persisting
+
+    @property
+    def is_deferring(self) -> bool:
+        """Nothing is decided yet, because peers that were there before a restart are not back."""
+        return self._deferral is not None
 
     # --- facts from the sessions --------------------------------------------------------------
 
-    def session_up(self, source: Source) -> None:
+    def session_up(
+        self,
+        source: Source,
+        terms: RestartTerms | None = None,
+        families: Iterable[Family] = (),
+        *,
+        is_restarting: bool = False,
+    ) -> None:
+        """`terms` are those of graceful restart, None without; `is_restarting` is the peer's flag
+        R."""
         self._live.add(source.peer_id)
         self.rib.peer_up(source)
-        self._carry_out(self._retention.session_up(source.peer_id, self._clock()))
+        if self._deferral is not None:
+            takes_part = terms is not None and not is_restarting
+            self._deferral.session_up(source.peer_id, families, takes_part=takes_part)
+        self._carry_out(self._keeping.session_up(source.peer_id, terms, self._clock()))
 
-    def apply(
-        self,
-        peer_id: str,
-        withdrawn: Iterable[Prefix],
-        announced: Iterable[tuple[PathAttributes, Sequence[Prefix]]],
-        origin: Pausable,
-    ) -> Applied:
-        """Take an UPDATE's routes in; `origin` is paused when decisions are too far behind."""
-        applied = self.rib.apply(peer_id, withdrawn, announced)
+    def apply(self, peer_id: str, batch: RouteBatch, origin: Pausable) -> Applied:
+        """Take routes in; `origin` is paused when decisions are too far behind."""
+        applied = self.rib.apply(peer_id, batch)
         self._schedule()
-        if self.rib.pending() > BACKLOG_SLICES * self._slice_size and origin not in self._waiting:
+        is_behind = self.rib.pending() > BACKLOG_SLICES * self._slice_size
+        if is_behind and self._deferral is None and origin not in self._waiting:
             self._waiting.add(origin)
             origin.pause()
         return applied
 
-    def session_down(self, peer_id: str) -> None:
+    def session_down(self, peer_id: str, *, keeps: bool = False) -> None:
+        """`keeps`: the session ended in a way that graceful restart lets routes survive."""
         self._live.discard(peer_id)
         live = len(self._live)
-        self._carry_out(self._retention.session_down(peer_id, live, self._clock()))
+        self._carry_out(self._keeping.session_down(peer_id, keeps, live, self._clock()))
+
+    def forwarding_lost(self, peer_id: str) -> None:
+        """A peer that restarts does not forward any more: its routes are not kept for that."""
+        live = len(self._live)
+        self._carry_out(self._keeping.forwarding_lost(peer_id, live, self._clock()))
+
+    def end_of_rib(self, peer_id: str, family: Family) -> None:
+        if self._deferral is not None:
+            self._deferral.end_of_rib(peer_id, family)
+        self._carry_out(self._keeping.end_of_rib(peer_id, family, self._clock()))
+
+    def begin_refresh(self, peer_id: str, family: Family) -> None:
+        self.rib.begin_refresh(peer_id, family)
+
+    def end_refresh(self, peer_id: str, family: Family) -> None:
+        self.rib.end_refresh(peer_id, family)
+        self._schedule()
 
     def peer_removed(self, peer_id: str) -> None:
         """The peer is no longer configured: its routes go, those held of it as well."""
         self._live.discard(peer_id)
         live = len(self._live)
-        self._carry_out(self._retention.peer_removed(peer_id, live, self._clock()))
+        if self._deferral is not None:
+            self._deferral.peer_removed(peer_id)
+        self._carry_out(self._keeping.peer_removed(peer_id, live, self._clock()))
 
     def stop_waiting(self, origin: Pausable) -> None:
         self._waiting.discard(origin)
@@ -109,10 +148,10 @@ class RibOwner:
     # --- intent -------------------------------------------------------------------------------
 
     def configure(self, *, persist: bool, duration_s: int) -> None:
-        self._carry_out(self._retention.configure(persist, duration_s, self._clock()))
+        self._carry_out(self._keeping.configure(persist, duration_s, self._clock()))
 
     def reset(self) -> None:
-        self._carry_out(self._retention.reset(self._clock()))
+        self._carry_out(self._keeping.reset(self._clock()))
 
     def close(self) -> None:
         """Decide nothing more and tell nobody: the process ends, the routes stay where they are."""
@@ -138,20 +177,27 @@ class RibOwner:
                     self.rib.hold(peer_id)
                 case Drop(peer_id):
                     self.rib.peer_down(peer_id)
-                case Sweep(peer_id):
-                    self.rib.sweep(peer_id)
+                case Sweep(peer_id, family):
+                    self.rib.sweep(peer_id, family)
+                case Demote(peer_id):
+                    self.rib.demote(peer_id)
                 case _:
                     assert_never(action)
+        if self._deferral is not None and self._deferral.is_over:
+            self._deferral = None
+            _log.info("selection_deferral_over", route_server_id=self.route_server_id)
         self._schedule()
         self._arm_timer()
 
     def _schedule(self) -> None:
-        if self._turn is None and not self._closed and self.rib.pending():
+        if self._turn is not None or self._closed or self._deferral is not None:
+            return
+        if self.rib.pending():
             self._turn = self._loop.call_soon(self._decide_slice)
 
     def _decide_slice(self) -> None:
         self._turn = None
-        delta = self.rib.decide(self._slice_size)
+        delta = self.rib.decide(self._slice_size, self._clock())
         if delta:
             self._tell(delta)
         if self.rib.pending():
@@ -161,7 +207,7 @@ class RibOwner:
         for origin in waiting:
             origin.resume()
 
-    def _tell(self, delta: dict[Prefix, Path | None]) -> None:
+    def _tell(self, delta: Mapping[Prefix, Path | None]) -> None:
         try:
             self._sink.fib_changed(self.route_server_id, delta)
         except Exception:
@@ -174,11 +220,17 @@ class RibOwner:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        deadline = self._retention.next_deadline()
+        deadlines = [self._keeping.next_deadline()]
+        if self._deferral is not None:
+            deadlines.append(self._deferral.next_deadline())
+        deadline = min((at for at in deadlines if at is not None), default=None)
         if deadline is not None and not self._closed:
             delay = max(0.0, deadline - self._clock())
             self._timer = self._loop.call_later(delay, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._carry_out(self._retention.handle_timer(self._clock()))
+        now = self._clock()
+        if self._deferral is not None:
+            self._deferral.handle_timer(now)
+        self._carry_out(self._keeping.handle_timer(len(self._live), now))

@@ -1,34 +1,48 @@
 """One configured peer: at most one session with it, and what that session means for the RIB.
 
-We are the passive side, so a collision is simple (RFC 4271 §6.8): an Established session stays and
-the new connection is refused; before Established the newer connection replaces the older, which is
-the one whose other end has most likely forgotten it.
+We are the passive side, so a collision is simple (RFC 4271 §6.8): we never have a connection of our
+own to compare identifiers for. Before Established the newer one replaces the older, which is the
+one whose other end has most likely forgotten it. An Established session stays and the new
+connection is refused, unless graceful restart was agreed: a peer that connects anew has restarted,
+and the old connection is dropped as lost (RFC 4724 §5).
+
+A connection is also refused while the peer waits for having failed (`idle_hold`), and until BFD is
+Up where the settings ask for that (RFC 5882 §4.4).
 """
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final, assert_never
 
 import structlog
 
-from routeserver.bgp.attributes import AttributeCache
 from routeserver.bgp.errors import Notification
 from routeserver.bgp.events import (
     EndOfRib,
     Established,
     Event,
+    RefreshEnded,
     RefreshRequested,
+    RefreshStarted,
     RoutesReceived,
     SessionClosed,
     UpdateIgnored,
 )
 from routeserver.bgp.session import Session, SessionConfig
+from routeserver.net.peering import PeerSettings
 from routeserver.rib.path import Source
-from routeserver.speaker import cease
-from routeserver.speaker.connection import Connection
+from routeserver.speaker import cease, endings, tcp
+from routeserver.speaker.connection import Connection, Joined, Taps
+from routeserver.speaker.idle_hold import IdleHold
+from routeserver.speaker.intake import NOTIFICATIONS, REASONS, Excess, Intake
 from routeserver.speaker.owner import RibOwner
+from routeserver.speaker.session_settings import Effect, effects, restart_terms
 from routeserver.speaker.spec import PeerSpec, Sink
+from routeserver.speaker.tally import PeerTally
 
 IGNORED_UPDATES_LOGGED: Final = 10
 """Of one session: a peer must not be able to fill the log."""
@@ -38,50 +52,113 @@ IGNORED_BYTES_LOGGED: Final = 64
 _log: Final = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a connection gets no session, for the peer and for people."""
+
+    notification: Notification
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSurroundings:
+    """What all peers of a route server share. `config` makes a peer's session anew for each
+    connection: what it says of a restart of this process changes with time."""
+
+    owner: RibOwner
+    sink: Sink
+    clock: Callable[[], float]
+    server_limit: int | None
+    is_bfd_up: Callable[[str], bool]
+
+
 class Peer:
-    """The sessions of one peer, one after the other."""
+    """The sessions of one peer, one after the other. `configure` says what each is made from."""
 
     def __init__(
         self,
         spec: PeerSpec,
         endpoint_id: str,
-        config: SessionConfig,
-        *,
-        owner: RibOwner,
-        sink: Sink,
-        attribute_cache: AttributeCache,
+        make_config: Callable[[PeerSpec], SessionConfig],
+        around: PeerSurroundings,
     ) -> None:
         self.spec = spec
-        self.config = config
+        self.config = make_config(spec)
+        """Of the present or the last session."""
+        self._make_config = make_config
         self._endpoint_id = endpoint_id
-        self._owner = owner
-        self._sink = sink
-        self._attribute_cache = attribute_cache
+        self._around = around
+        self._owner = around.owner
         self._opening: Connection | None = None
         self._established: Connection | None = None
+        self._taps: Taps | None = None
+        self.tally = PeerTally()
+        self.negotiated: Established | None = None
+        """What the present session has agreed on."""
+        self.intake = Intake(
+            spec.peer_id, spec.settings, owner=around.owner, server_limit=around.server_limit
+        )
+        self.idle_hold = IdleHold(spec.settings.idle_hold_s, spec.settings.idle_hold_max_s)
         self._ignored = 0
-        self._is_over_limit = False
         self._removed = False
 
     @property
     def is_established(self) -> bool:
         return self._established is not None
 
-    def admit(self, connection: Connection) -> Session | Notification:
-        """A session for this connection, or why it gets none."""
-        if self._established is not None:
-            return cease.CONNECTION_COLLISION_RESOLUTION
-        if self._opening is not None:
-            self._opening.stop(
-                cease.CONNECTION_COLLISION_RESOLUTION, "replaced by a newer connection of the peer"
-            )
-        self._opening = connection
-        return Session(self.config, self._attribute_cache)
+    # --- intent -------------------------------------------------------------------------------
 
-    def stop(self, notification: Notification, reason: str) -> None:
-        for connection in (self._established, self._opening):
-            if connection is not None:
-                connection.stop(notification, reason)
+    def configure(self, spec: PeerSpec) -> None:
+        """The same peer with other settings; see `session_settings.EFFECTS`."""
+        changed = effects(self.spec.settings, spec.settings)
+        protection = _protection(self.spec.settings) != _protection(spec.settings)
+        self.spec = spec
+        if not changed:
+            return
+        settings = spec.settings
+        self.idle_hold.first_s, self.idle_hold.longest_s = (
+            settings.idle_hold_s,
+            settings.idle_hold_max_s,
+        )
+        self.idle_hold.forgive()
+        self.intake.configure(settings)
+        if Effect.RESTART in changed:
+            self._restart("the peer's settings changed")
+        elif Effect.REFRESH in changed:
+            self._refresh()
+        if protection:
+            for connection in (self._established, self._opening):
+                if connection is not None:
+                    self._protect(connection)
+
+    def _restart(self, reason: str) -> None:
+        self.stop(cease.OTHER_CONFIGURATION_CHANGE, reason)
+
+    def _refresh(self) -> None:
+        """Have all routes sent again, through the new rules and limits. Until they have come, those
+        that came under the old ones stay as they are."""
+        established, agreed = self._established, self.negotiated
+        if established is None or agreed is None:
+            return
+        if not agreed.route_refresh:
+            self._restart("the peer's import rules changed and it cannot refresh its routes")
+            return
+        for family in agreed.families:
+            established.session.request_refresh(family)
+        established.send()
+
+    def _protect(self, connection: Connection) -> None:
+        try:
+            connection.set_options(self.protect)
+        except OSError as error:
+            _log.error("peer_not_protected", peer_id=self.spec.peer_id, reason=str(error))
+            connection.stop(cease.OTHER_CONFIGURATION_CHANGE, str(error))
+
+    def protect(self, sock: socket.socket) -> None:
+        """Put the peer's key and TTL security on a connection. Raises OSError."""
+        settings = self.spec.settings
+        tcp.set_md5(sock, self.spec.address, settings.md5_password)
+        tcp.set_ttl_security(sock, settings.ttl_security_hops)
 
     def remove(self, notification: Notification, reason: str) -> None:
         """No longer configured, or as another one: the session and all its routes go."""
@@ -89,43 +166,138 @@ class Peer:
         self.stop(notification, reason)
         self._owner.peer_removed(self.spec.peer_id)
 
+    # --- facts --------------------------------------------------------------------------------
+
+    def admit(self, connection: Connection) -> Session | Refused:
+        """A session for this connection, or why it gets none."""
+        refused = self._refusal()
+        if refused is not None:
+            return refused
+        if self._established is not None:
+            # RFC 4724 §5; the end of the old session becomes the beginning of a restart.
+            self._established.lose()
+        if self._opening is not None:
+            self._opening.stop(
+                cease.CONNECTION_COLLISION_RESOLUTION, "replaced by a newer connection of the peer"
+            )
+        try:
+            connection.set_options(self.protect)
+        except OSError as error:
+            return Refused(cease.CONNECTION_REJECTED, str(error))
+        self._opening = connection
+        self.config = self._make_config(self.spec)
+        if self._taps is not None:
+            connection.tap = self._taps.session(self.config, None)
+        return Session(self.config)
+
+    def _refusal(self) -> Refused | None:
+        restart = None if self.negotiated is None else self.negotiated.graceful_restart
+        if self._established is not None and (restart is None or not restart.families):
+            return Refused(
+                cease.CONNECTION_COLLISION_RESOLUTION,
+                "the peer has an established session already",
+            )
+        waits_s = self.idle_hold.remaining_s(self._around.clock())
+        if waits_s > 0:
+            return Refused(
+                cease.CONNECTION_REJECTED,
+                f"the peer has failed repeatedly and is not accepted for {waits_s:.0f} s more",
+            )
+        if not self._may_without_bfd():
+            return Refused(cease.BFD_DOWN, "BFD with the peer is not up yet")
+        return None
+
+    def _may_without_bfd(self) -> bool:
+        waits = self.spec.bfd and self.spec.settings.bgp_waits_for_bfd
+        return not waits or self._around.is_bfd_up(self.spec.peer_id)
+
+    def bfd_down(self, *, independent: bool) -> None:
+        """BFD has lost the peer: its session ends now, whatever the hold timer says (RFC 9384).
+
+        A peer that is restarting takes BFD down with it, unless BFD is independent of its control
+        plane (bit C on both sides): then it does not forward any more (RFC 5882 §4.3).
+        """
+        if self._established is None and independent:
+            self._owner.forwarding_lost(self.spec.peer_id)
+        self.stop(cease.BFD_DOWN, "BFD session down")
+
+    def stop(self, notification: Notification, reason: str) -> None:
+        for connection in (self._established, self._opening):
+            if connection is not None:
+                connection.stop(notification, reason)
+
+    def listen_in(self, taps: Taps | None) -> None:
+        """Show the sessions of this peer from now on, or no more."""
+        if taps is self._taps:
+            return
+        self._taps = taps
+        for connection in (self._established, self._opening):
+            if connection is not None:
+                connection.tap = None
+        live = self._established
+        if taps is not None and live is not None and self.negotiated is not None:
+            session = live.session
+            joined = Joined(self.negotiated, session.heard_at, session.unframed)
+            live.tap = taps.session(self.config, joined)
+
     def take(self, connection: Connection, event: Event) -> None:
+        peer_id = self.spec.peer_id
         match event:
             case Established():
                 self._up(connection, event)
-            case RoutesReceived(withdrawn, announced):
-                applied = self._owner.apply(self.spec.peer_id, withdrawn, announced, connection)
-                self._note_over_limit(applied.over_limit)
+            case RoutesReceived(batch):
+                excess = self.intake.take(batch, connection)
+                if excess is not None:
+                    self._end_for(excess, connection)
             case UpdateIgnored(reason, data):
+                self.tally.ignored[event.verdict] += 1
                 self._note_ignored(reason, data)
             case EndOfRib(family):
-                _log.debug("end_of_rib", peer_id=self.spec.peer_id, family=family.name)
+                _log.debug("end_of_rib", peer_id=peer_id, family=family.name)
+                self._owner.end_of_rib(peer_id, family)
+            case RefreshStarted(family):
+                self._owner.begin_refresh(peer_id, family)
+            case RefreshEnded(family):
+                self._owner.end_refresh(peer_id, family)
             case RefreshRequested(_):
                 # An endpoint advertises nothing, so there is nothing to send again (RFC 2918 §4).
                 pass
             case SessionClosed(reason):
-                self._down(connection, reason)
+                self.tally.closed(event)
+                self._closed(connection, event, reason)
             case _:
                 assert_never(event)
 
     def gone(self, connection: Connection) -> None:
         """TCP is closed: for a session that could not even say so."""
-        self._down(connection, "the connection is gone")
+        self._down(connection, "the connection is gone", keeps=False)
+
+    # --- what they lead to --------------------------------------------------------------------
 
     def _up(self, connection: Connection, event: Established) -> None:
         self._opening = None
         self._established = connection
+        self.negotiated = event
         self._ignored = 0
-        self._is_over_limit = False
         peer_id = self.spec.peer_id
+        restart = event.graceful_restart
         self._owner.session_up(
             Source(
                 peer_id=peer_id,
                 endpoint_id=self._endpoint_id,
                 router_id=int(event.peer_router_id),
                 address=int(IPv4Address(self.spec.address)),
-            )
+            ),
+            restart_terms(event, self.spec.settings),
+            event.families,
+            is_restarting=restart is not None and restart.restarting,
         )
+        self.intake.session_up()
+        if restart is not None:
+            # An endpoint has nothing to send, and a peer that restarts waits to be told so
+            # (RFC 4724 §4.1).
+            for family in event.families:
+                connection.session.send_end_of_rib(family)
         _log.info(
             "bgp_session_negotiated",
             peer_id=peer_id,
@@ -135,9 +307,35 @@ class Peer:
             hold_time_s=event.hold_time_s,
             families=[family.name for family in event.families],
         )
-        self._sink.session_changed(peer_id, True, "established")
+        self._around.sink.session_changed(peer_id, True, "established")
 
-    def _down(self, connection: Connection, reason: str) -> None:
+    def _end_for(self, excess: Excess, connection: Connection) -> None:
+        if excess is Excess.PREFIXES:
+            pause_s = self.idle_hold.over_limit(
+                self.spec.settings.max_prefixes_restart_s, self._around.clock()
+            )
+            _log.warning(
+                "peer_over_limit",
+                peer_id=self.spec.peer_id,
+                reason=REASONS[excess],
+                not_accepted_for_s=pause_s,
+            )
+        connection.stop(NOTIFICATIONS[excess], REASONS[excess])
+
+    def _closed(self, connection: Connection, event: SessionClosed, reason: str) -> None:
+        restart = None if self.negotiated is None else self.negotiated.graceful_restart
+        if endings.is_failure(event) and not self._removed:
+            pause_s = self.idle_hold.failed(self._around.clock())
+            if pause_s:
+                _log.warning(
+                    "peer_flaps",
+                    peer_id=self.spec.peer_id,
+                    reason=f"it has failed repeatedly, the last time: {reason}",
+                    not_accepted_for_s=pause_s,
+                )
+        self._down(connection, reason, keeps=endings.keeps_routes(event, restart))
+
+    def _down(self, connection: Connection, reason: str, *, keeps: bool) -> None:
         """Idempotent; our own state comes first, so that a failure below leaves no ghost behind."""
         if connection is self._opening:
             self._opening = None
@@ -145,23 +343,14 @@ class Peer:
         if connection is not self._established:
             return
         self._established = None
+        self.negotiated = None
         self._owner.stop_waiting(connection)
         peer_id = self.spec.peer_id
         try:
             if not self._removed:
-                self._owner.session_down(peer_id)
+                self._owner.session_down(peer_id, keeps=keeps)
         finally:
-            self._sink.session_changed(peer_id, False, reason)
-
-    def _note_over_limit(self, count: int) -> None:
-        """Said once for each session; how many there are is counted in the RIB."""
-        if count and not self._is_over_limit:
-            self._is_over_limit = True
-            _log.warning(
-                "routes_over_limit",
-                peer_id=self.spec.peer_id,
-                reason="the peer has sent more routes than it may; the first ones are kept",
-            )
+            self._around.sink.session_changed(peer_id, False, reason)
 
     def _note_ignored(self, reason: str, data: bytes) -> None:
         self._ignored += 1
@@ -174,3 +363,7 @@ class Peer:
             data=data[:IGNORED_BYTES_LOGGED].hex(),
             last_one_logged=self._ignored == IGNORED_UPDATES_LOGGED,
         )
+
+
+def _protection(settings: PeerSettings) -> tuple[str | None, int | None]:
+    return settings.md5_password, settings.ttl_security_hops

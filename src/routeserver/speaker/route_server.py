@@ -10,17 +10,20 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address
 
-from routeserver.bgp.attributes import AttributeCache
 from routeserver.bgp.session import SessionConfig
+from routeserver.rib.deferral import SelectionDeferral
 from routeserver.rib.retention import Retention
 from routeserver.rib.rib import Rib
 from routeserver.speaker import cease
 from routeserver.speaker.listener import Listener
+from routeserver.speaker.log_limit import LogLimit
 from routeserver.speaker.owner import RibOwner
-from routeserver.speaker.peer import Peer
+from routeserver.speaker.peer import Peer, PeerSurroundings
 from routeserver.speaker.pending import PendingConnections
+from routeserver.speaker.session_settings import session_config
 from routeserver.speaker.spec import (
     EndpointSpec,
     Limits,
@@ -43,7 +46,10 @@ class Surroundings:
     limits: Limits
     slice_size: int
     pending: PendingConnections
-    attribute_cache: AttributeCache
+    log_limit: LogLimit
+    is_bfd_up: Callable[[str], bool]
+    started_at: float
+    """When the process came up, by `clock`: sessions say for a while that it has restarted."""
 
 
 class RunningRouteServer:
@@ -64,7 +70,19 @@ class RunningRouteServer:
             sink=around.sink,
             clock=around.clock,
             slice_size=around.slice_size,
+            deferral=_deferral(spec, around),
         )
+        self._for_peers = PeerSurroundings(
+            owner=self.owner,
+            sink=around.sink,
+            clock=around.clock,
+            server_limit=around.limits.max_routes_per_peer,
+            is_bfd_up=around.is_bfd_up,
+        )
+        self._bases: dict[str, SessionConfig] = {}
+
+    def listeners(self) -> Iterator[Listener]:
+        yield from self._listeners.values()
 
     def peers(self) -> Iterator[Peer]:
         for listener in self._listeners.values():
@@ -129,6 +147,7 @@ class RunningRouteServer:
                 endpoint.endpoint_id,
                 endpoint.address,
                 pending=self._around.pending,
+                log_limit=self._around.log_limit,
                 clock=self._around.clock,
                 write_buffer_bytes=self._around.limits.write_buffer_bytes,
             )
@@ -137,6 +156,7 @@ class RunningRouteServer:
             self._converge_peers(listener, spec, endpoint)
         except ValueError as error:
             return f"endpoint {endpoint.endpoint_id}: {error}"
+        listener.protect()
         if listener.is_open:
             return None
         return await listener.open(self._around.listen, self._around.port)
@@ -144,42 +164,60 @@ class RunningRouteServer:
     def _converge_peers(
         self, listener: Listener, spec: RouteServerSpec, endpoint: EndpointSpec
     ) -> None:
-        desired = {
-            peer.peer_id: (peer, self._session_config(spec, endpoint, peer))
-            for peer in endpoint.peers
-        }
+        base = _base_config(spec, endpoint)
+        desired = {peer.peer_id: peer for peer in endpoint.peers}
+        for wanted_peer in desired.values():
+            # Refused before anything is changed.
+            session_config(wanted_peer, self._around.timers, base)
+        is_other = base != self._bases.get(endpoint.endpoint_id, base)
+        self._bases[endpoint.endpoint_id] = base
         running = {peer.spec.peer_id: peer for peer in listener.peers.values()}
         for peer_id, peer in running.items():
-            wanted, config = desired.get(peer_id, (None, None))
-            if wanted is None:
+            changed = desired.get(peer_id)
+            if changed is None:
                 del listener.peers[peer.spec.address]
                 peer.remove(cease.PEER_DE_CONFIGURED, "the peer was removed")
-            elif wanted.address != peer.spec.address or config != peer.config:
+            elif is_other or (changed.address, changed.asn) != (peer.spec.address, peer.spec.asn):
                 del listener.peers[peer.spec.address]
                 peer.remove(cease.OTHER_CONFIGURATION_CHANGE, "the peer's configuration changed")
             else:
-                peer.spec = wanted
-        for wanted, config in desired.values():
+                peer.configure(changed)
+        for wanted in desired.values():
             if wanted.address not in listener.peers:
                 listener.peers[wanted.address] = Peer(
                     wanted,
                     endpoint.endpoint_id,
-                    config,
-                    owner=self.owner,
-                    sink=self._around.sink,
-                    attribute_cache=self._around.attribute_cache,
+                    partial(self._session_config, base),
+                    self._for_peers,
                 )
 
-    def _session_config(
-        self, spec: RouteServerSpec, endpoint: EndpointSpec, peer: PeerSpec
-    ) -> SessionConfig:
-        IPv4Address(peer.address)
-        return SessionConfig(
-            local_asn=spec.asn,
-            local_router_id=IPv4Address(endpoint.address),
-            peer_asn=peer.asn,
-            hold_time_s=self._around.timers.hold_time_s,
-            keepalive_s=self._around.timers.keepalive_s,
-            accept_loopback_next_hops=spec.accept_loopback_next_hops,
-            local_address=IPv4Address(endpoint.address),
-        )
+    def _session_config(self, base: SessionConfig, peer: PeerSpec) -> SessionConfig:
+        timers = self._around.timers
+        restarting = self._around.clock() < self._around.started_at + timers.restart_window_s
+        return session_config(peer, timers, base, restarting=restarting)
+
+
+def _base_config(spec: RouteServerSpec, endpoint: EndpointSpec) -> SessionConfig:
+    """What every session of an endpoint has in common; the peer's part is filled in later."""
+    return SessionConfig(
+        local_asn=spec.asn,
+        local_router_id=IPv4Address(endpoint.address),
+        peer_asn=spec.asn,
+        accept_loopback_next_hops=spec.accept_loopback_next_hops,
+        local_address=IPv4Address(endpoint.address),
+    )
+
+
+def _deferral(spec: RouteServerSpec, around: Surroundings) -> SelectionDeferral | None:
+    """Only when the process has just started: a route server that is new later has no routes in the
+    data plane."""
+    deadline = around.started_at + around.timers.selection_deferral_s
+    expected = [
+        peer.peer_id
+        for endpoint in spec.endpoints
+        for peer in endpoint.peers
+        if peer.settings.graceful_restart
+    ]
+    if not expected or around.clock() >= deadline:
+        return None
+    return SelectionDeferral(expected, deadline)

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import Counter
 from collections.abc import Callable, Mapping
 
-from routeserver.bgp.attributes import AttributeCache
+from routeserver.bgp.events import Established
 from routeserver.rib.rib import Rib
-from routeserver.speaker import cease
+from routeserver.speaker.connection import Taps
+from routeserver.speaker.log_limit import LogLimit
 from routeserver.speaker.owner import SLICE_SIZE
 from routeserver.speaker.peer import Peer
 from routeserver.speaker.pending import PendingConnections
 from routeserver.speaker.route_server import RunningRouteServer, Surroundings
 from routeserver.speaker.spec import Limits, RouteServerSpec, Sink, Timers
+from routeserver.speaker.tally import PeerTally
 
 
 class Speaker:
@@ -36,6 +39,7 @@ class Speaker:
         slice_size: int = SLICE_SIZE,
     ) -> None:
         limits = limits or Limits()
+        self._bfd_up: set[str] = set()
         self._around = Surroundings(
             listen=listen,
             port=port,
@@ -48,11 +52,14 @@ class Speaker:
                 limit=limits.max_pending_connections,
                 limit_per_address=limits.max_pending_per_address,
             ),
-            attribute_cache=AttributeCache(),
+            log_limit=LogLimit(),
+            is_bfd_up=self._bfd_up.__contains__,
+            started_at=clock(),
         )
         self._running: dict[str, RunningRouteServer] = {}
         self._leaving: list[RunningRouteServer] = []
         self._peers: dict[str, Peer] = {}
+        self._taps: dict[str, Taps] = {}
         self._converging = asyncio.Lock()
         self._closed = False
 
@@ -74,22 +81,64 @@ class Speaker:
                         spec, self._around
                     )
                 reasons.update(await running.converge(spec))
+            before = self._peers.keys()
             self._peers = {
                 peer.spec.peer_id: peer
                 for running in self._running.values()
                 for peer in running.peers()
             }
+            # A BFD session that is no longer wanted says nothing at its end.
+            watched = {peer_id for peer_id, peer in self._peers.items() if peer.spec.bfd}
+            self._bfd_up -= before - watched
+            for peer_id, taps in self._taps.items():
+                if peer_id in self._peers:
+                    self._peers[peer_id].listen_in(taps)
             return reasons
 
-    def bfd_down(self, peer_id: str) -> None:
-        """BFD has lost the peer: its session ends now, whatever the hold timer says (RFC 9384)."""
+    def bfd_up(self, peer_id: str) -> None:
+        """BFD with the peer is up: from now on it may have a session, if it had to wait."""
+        self._bfd_up.add(peer_id)
+
+    def bfd_down(self, peer_id: str, *, independent: bool = False) -> None:
+        """BFD has lost the peer. `independent`: BFD shares the fate of neither side's control plane
+        (bit C), so that even a peer that is restarting has failed."""
+        self._bfd_up.discard(peer_id)
         peer = self._peers.get(peer_id)
         if peer is not None:
-            peer.stop(cease.BFD_DOWN, "BFD session down")
+            peer.bfd_down(independent=independent)
 
     def is_established(self, peer_id: str) -> bool:
         peer = self._peers.get(peer_id)
         return peer is not None and peer.is_established
+
+    def listen_in(self, peer_id: str, taps: Taps | None) -> None:
+        """Show a peer's sessions to `taps` from now on, whatever becomes of its configuration, or
+        to nobody."""
+        if taps is None:
+            self._taps.pop(peer_id, None)
+        else:
+            self._taps[peer_id] = taps
+        peer = self._peers.get(peer_id)
+        if peer is not None:
+            peer.listen_in(taps)
+
+    def tally(self, peer_id: str) -> PeerTally | None:
+        """What was counted of the peer since it is configured."""
+        peer = self._peers.get(peer_id)
+        return None if peer is None else peer.tally
+
+    def refused(self) -> dict[str, Counter[str]]:
+        """Connections that got no session, by endpoint and what kept them from it."""
+        return {
+            listener.endpoint_id: listener.refused
+            for running in self._running.values()
+            for listener in running.listeners()
+        }
+
+    def negotiated(self, peer_id: str) -> Established | None:
+        """What the peer's session has agreed on; None without a session."""
+        peer = self._peers.get(peer_id)
+        return None if peer is None else peer.negotiated
 
     def rib(self, route_server_id: str) -> Rib | None:
         running = self._running.get(route_server_id)

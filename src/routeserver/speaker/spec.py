@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from routeserver.net.peering import AWS_DEFAULTS, PeerSettings
 from routeserver.net.prefix import Prefix
 from routeserver.rib.path import Path
 
@@ -17,12 +18,13 @@ from routeserver.rib.path import Path
 @dataclass(frozen=True, slots=True)
 class PeerSpec:
     """An appliance that may connect to an endpoint. `bfd` is liveness kept elsewhere; no session
-    restarts when it alone changes."""
+    restarts when it alone changes. What a change of `settings` does: `session_settings`."""
 
     peer_id: str
     address: str
     asn: int
     bfd: bool = False
+    settings: PeerSettings = AWS_DEFAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +51,19 @@ class RouteServerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Timers:
-    """What is offered in OPEN; the lower hold time of the two sides holds (RFC 4271 §4.2)."""
+    """What is offered in OPEN where the peer's settings leave it open; the lower hold time of the
+    two sides holds (RFC 4271 §4.2).
+
+    For `restart_window_s` after the start, sessions with graceful restart say that this process has
+    restarted and its forwarding state has not (RFC 4724 §3, flags R and F); for at most
+    `selection_deferral_s` nothing is decided until their peers have sent End-of-RIB (§4.1). Both
+    are 0 unless the data plane has kept the routes of the process before.
+    """
 
     hold_time_s: int = 30
     keepalive_s: int | None = 10
+    restart_window_s: float = 0.0
+    selection_deferral_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ Nothing observed is stored here.
 from __future__ import annotations
 
 from routeserver.store.errors import DuplicateError, GoneError, StoreError
-from routeserver.store.records import AccessKey, TagRow, TokenRow
+from routeserver.store.records import AccessKey, PeerSettingsRow, TagRow, TokenRow
 from routeserver.store.store import Store
 from routeserver.store.transaction import Scope, Transaction
 
@@ -14,6 +14,7 @@ __all__ = [
     "AccessKey",
     "DuplicateError",
     "GoneError",
+    "PeerSettingsRow",
     "Scope",
     "Store",
     "StoreError",

@@ -1,17 +1,18 @@
-"""The tables, one for each type in `domain.resources` and three more, written out, not derived.
+"""The tables, one for each type in `domain.resources` and `domain.network` and four more, written
+out, not derived.
 
 The columns of a resource table are its fields, by name. There are no foreign keys: a deleted route
 server, endpoint or peer stays listed after the things it names are gone, and the rules that say
 what may go first live in `control`, where a refusal has words. Times are UTC seconds, AS numbers
-need 64 bits because SQL has no unsigned 32, lists of addresses are JSON text.
+need 64 bits because SQL has no unsigned 32, lists of addresses and peer settings are JSON text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Index, MetaData, Table, Text
+from sqlalchemy import Column, Index, Table, Text
 
 from routeserver.domain.resources import (
     InternetGateway,
@@ -28,151 +29,128 @@ from routeserver.domain.resources import (
     Subnet,
     Vpc,
 )
-
-METADATA: Final = MetaData()
-
-
-def _text(name: str, *, null: bool = False) -> Column[Any]:
-    return Column(name, Text, nullable=null)
-
-
-def _flag(name: str) -> Column[Any]:
-    return Column(name, Boolean, nullable=False)
-
-
-def _time(name: str, *, null: bool = False) -> Column[Any]:
-    return Column(name, Double, nullable=null)
-
-
-def _resource_table(name: str, *columns: Column[Any], found_by: tuple[str, ...] = ()) -> Table:
-    """A table with what every resource has; `found_by` names the columns that are listed by."""
-    return Table(
-        name,
-        METADATA,
-        Column("id", Text, primary_key=True),
-        _text("account_id"),
-        _text("region"),
-        _time("created_at"),
-        *columns,
-        Index(f"ix_{name}_scope", "account_id", "region", "created_at", "id"),
-        *(Index(f"ix_{name}_{column}", column) for column in found_by),
-    )
-
+from routeserver.store.columns import METADATA, flag, moment, resource_table, text, whole
+from routeserver.store.network_tables import NETWORK_TABLES
 
 TABLES: Final[Mapping[type[Resource], Table]] = {
-    Vpc: _resource_table(
+    Vpc: resource_table(
         "vpc",
-        _text("cidr"),
-        _text("state"),
-        _text("ipv6_cidr", null=True),
-        _text("instance_tenancy"),
-        _text("dhcp_options_id"),
-        _flag("is_default"),
-        _flag("enable_dns_support"),
-        _flag("enable_dns_hostnames"),
-        _flag("enable_network_address_usage_metrics"),
+        text("cidr"),
+        text("state"),
+        text("ipv6_cidr", null=True),
+        text("instance_tenancy"),
+        text("dhcp_options_id"),
+        flag("is_default"),
+        flag("enable_dns_support"),
+        flag("enable_dns_hostnames"),
+        flag("enable_network_address_usage_metrics"),
+        text("secondary_cidrs"),
     ),
-    Subnet: _resource_table(
+    Subnet: resource_table(
         "subnet",
-        _text("vpc_id"),
-        _text("cidr"),
-        _text("availability_zone"),
-        _text("state"),
-        _text("ipv6_cidr", null=True),
-        _flag("map_public_ip_on_launch"),
-        _flag("assign_ipv6_address_on_creation"),
-        _flag("enable_dns64"),
+        text("vpc_id"),
+        text("cidr"),
+        text("availability_zone"),
+        text("state"),
+        text("ipv6_cidr", null=True),
+        flag("map_public_ip_on_launch"),
+        flag("assign_ipv6_address_on_creation"),
+        flag("enable_dns64"),
         found_by=("vpc_id",),
     ),
-    InternetGateway: _resource_table(
-        "internet_gateway", _text("vpc_id", null=True), found_by=("vpc_id",)
+    InternetGateway: resource_table(
+        "internet_gateway", text("vpc_id", null=True), found_by=("vpc_id",)
     ),
-    NetworkInterface: _resource_table(
+    NetworkInterface: resource_table(
         "network_interface",
-        _text("vpc_id"),
-        _text("subnet_id"),
-        _text("mac_address"),
-        _text("private_ips"),
-        _text("ipv6_addresses"),
-        _text("description"),
-        _flag("source_dest_check"),
-        _flag("requester_managed"),
-        _text("group_ids"),
-        _text("status"),
-        found_by=("vpc_id", "subnet_id"),
+        text("vpc_id"),
+        text("subnet_id"),
+        text("mac_address"),
+        text("private_ips"),
+        text("ipv6_addresses"),
+        text("description"),
+        flag("source_dest_check"),
+        flag("requester_managed"),
+        text("group_ids"),
+        text("status"),
+        text("attachment_id", null=True),
+        text("instance_id", null=True),
+        whole("device_index", null=True),
+        moment("attached_at", null=True),
+        flag("delete_on_termination"),
+        found_by=("vpc_id", "subnet_id", "instance_id"),
     ),
-    RouteTable: _resource_table(
-        "route_table", _text("vpc_id"), _flag("main"), found_by=("vpc_id",)
-    ),
-    RouteTableAssociation: _resource_table(
+    RouteTable: resource_table("route_table", text("vpc_id"), flag("main"), found_by=("vpc_id",)),
+    RouteTableAssociation: resource_table(
         "route_table_association",
-        _text("route_table_id"),
-        _text("vpc_id"),
-        _text("subnet_id", null=True),
-        _text("gateway_id", null=True),
-        _flag("main"),
+        text("route_table_id"),
+        text("vpc_id"),
+        text("subnet_id", null=True),
+        text("gateway_id", null=True),
+        flag("main"),
         found_by=("route_table_id", "vpc_id", "subnet_id"),
     ),
-    Route: _resource_table(
+    Route: resource_table(
         "route",
-        _text("route_table_id"),
-        _text("destination"),
-        _text("gateway_id", null=True),
-        _text("network_interface_id", null=True),
+        text("route_table_id"),
+        text("destination"),
+        text("gateway_id", null=True),
+        text("network_interface_id", null=True),
         found_by=("route_table_id", "network_interface_id"),
     ),
-    RouteServer: _resource_table(
+    RouteServer: resource_table(
         "route_server",
-        Column("amazon_side_asn", BigInteger, nullable=False),
-        _text("state"),
-        _text("persist_routes_state"),
-        Column("persist_routes_duration_min", BigInteger, nullable=True),
-        _flag("sns_notifications_enabled"),
-        _text("sns_topic_arn", null=True),
-        _time("deleted_at", null=True),
+        whole("amazon_side_asn"),
+        text("state"),
+        text("persist_routes_state"),
+        whole("persist_routes_duration_min", null=True),
+        flag("sns_notifications_enabled"),
+        text("sns_topic_arn", null=True),
+        moment("deleted_at", null=True),
     ),
-    RouteServerAssociation: _resource_table(
+    RouteServerAssociation: resource_table(
         "route_server_association",
-        _text("route_server_id"),
-        _text("vpc_id"),
-        _text("state"),
+        text("route_server_id"),
+        text("vpc_id"),
+        text("state"),
         found_by=("route_server_id", "vpc_id"),
     ),
-    RouteServerEndpoint: _resource_table(
+    RouteServerEndpoint: resource_table(
         "route_server_endpoint",
-        _text("route_server_id"),
-        _text("vpc_id"),
-        _text("subnet_id"),
-        _text("state"),
-        _text("eni_id", null=True),
-        _text("eni_address", null=True),
-        _text("failure_reason", null=True),
-        _time("deleted_at", null=True),
+        text("route_server_id"),
+        text("vpc_id"),
+        text("subnet_id"),
+        text("state"),
+        text("eni_id", null=True),
+        text("eni_address", null=True),
+        text("failure_reason", null=True),
+        moment("deleted_at", null=True),
         found_by=("route_server_id", "subnet_id"),
     ),
-    RouteServerPeer: _resource_table(
+    RouteServerPeer: resource_table(
         "route_server_peer",
-        _text("route_server_id"),
-        _text("route_server_endpoint_id"),
-        _text("vpc_id"),
-        _text("subnet_id"),
-        _text("endpoint_eni_id"),
-        _text("endpoint_eni_address"),
-        _text("peer_address"),
-        Column("peer_asn", BigInteger, nullable=False),
-        _text("liveness"),
-        _text("state"),
-        _text("failure_reason", null=True),
-        _time("deleted_at", null=True),
+        text("route_server_id"),
+        text("route_server_endpoint_id"),
+        text("vpc_id"),
+        text("subnet_id"),
+        text("endpoint_eni_id"),
+        text("endpoint_eni_address"),
+        text("peer_address"),
+        whole("peer_asn"),
+        text("liveness"),
+        text("state"),
+        text("failure_reason", null=True),
+        moment("deleted_at", null=True),
         found_by=("route_server_id", "route_server_endpoint_id"),
     ),
-    RouteServerPropagation: _resource_table(
+    RouteServerPropagation: resource_table(
         "route_server_propagation",
-        _text("route_server_id"),
-        _text("route_table_id"),
-        _text("state"),
+        text("route_server_id"),
+        text("route_table_id"),
+        text("state"),
         found_by=("route_server_id", "route_table_id"),
     ),
+    **NETWORK_TABLES,
 }
 
 TAG: Final = Table(
@@ -180,10 +158,10 @@ TAG: Final = Table(
     METADATA,
     Column("resource_id", Text, primary_key=True),
     Column("key", Text, primary_key=True),
-    _text("account_id"),
-    _text("region"),
-    _text("resource_kind"),
-    _text("value"),
+    text("account_id"),
+    text("region"),
+    text("resource_kind"),
+    text("value"),
     Index("ix_tag_scope", "account_id", "region", "key"),
 )
 
@@ -194,9 +172,9 @@ CLIENT_TOKEN: Final = Table(
     Column("region", Text, primary_key=True),
     Column("action", Text, primary_key=True),
     Column("token", Text, primary_key=True),
-    _text("params_hash"),
-    _text("resource_id"),
-    _time("created_at"),
+    text("params_hash"),
+    text("resource_id"),
+    moment("created_at"),
     Index("ix_client_token_created_at", "created_at"),
 )
 
@@ -204,9 +182,28 @@ ACCESS_KEY: Final = Table(
     "access_key",
     METADATA,
     Column("access_key_id", Text, primary_key=True),
-    _text("secret"),
-    _text("account_id"),
-    _text("user_id"),
-    _text("principal_arn"),
+    text("secret"),
+    text("account_id"),
+    text("user_id"),
+    text("principal_arn"),
+    text("user_name", null=True),
+    text("status"),
+    moment("created_at"),
     Index("ix_access_key_account_id", "account_id"),
+)
+
+IAM_ENTITY: Final = Table(
+    "iam_entity",
+    METADATA,
+    Column("account_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name_key", Text, primary_key=True),
+    text("document"),
+)
+
+PEER_SETTINGS: Final = Table(
+    "peer_settings",
+    METADATA,
+    Column("peer_id", Text, primary_key=True),
+    text("settings"),
 )

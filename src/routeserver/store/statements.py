@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from routeserver.store.schema import ACCESS_KEY, CLIENT_TOKEN, TABLES, TAG
+from routeserver.store.schema import ACCESS_KEY, CLIENT_TOKEN, PEER_SETTINGS, TABLES, TAG
 
 EQUAL: Final = "equal"
 AMONG: Final = "among"
@@ -209,6 +209,35 @@ def upsert_access_key(dialect: str) -> Insert:
         index_elements=[ACCESS_KEY.c.access_key_id],
         set_={
             name: upsert.excluded[name]
-            for name in ("secret", "account_id", "user_id", "principal_arn")
+            for name in (
+                "secret",
+                "account_id",
+                "user_id",
+                "principal_arn",
+                "user_name",
+                "status",
+                "created_at",
+            )
         },
+    )
+
+
+# --- peer settings --------------------------------------------------------------------------------
+
+SELECT_PEER_SETTINGS: Final = select(PEER_SETTINGS.c.peer_id, PEER_SETTINGS.c.settings).order_by(
+    PEER_SETTINGS.c.peer_id
+)
+SELECT_SETTINGS_OF_PEER: Final = select(PEER_SETTINGS.c.settings).where(
+    PEER_SETTINGS.c.peer_id == bindparam("w_peer_id")
+)
+DELETE_PEER_SETTINGS: Final = delete(PEER_SETTINGS).where(
+    PEER_SETTINGS.c.peer_id == bindparam("w_peer_id")
+)
+
+
+@cache
+def upsert_peer_settings(dialect: str) -> Insert:
+    upsert = _upsert(dialect, PEER_SETTINGS)
+    return upsert.on_conflict_do_update(
+        index_elements=[PEER_SETTINGS.c.peer_id], set_={"settings": upsert.excluded.settings}
     )

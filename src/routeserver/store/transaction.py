@@ -6,6 +6,7 @@ It speaks resources; rows stay below it.
 from __future__ import annotations
 
 import builtins
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +19,8 @@ from routeserver.domain.resources import Resource
 from routeserver.store import statements
 from routeserver.store.engine import Lease
 from routeserver.store.errors import GoneError
-from routeserver.store.records import AccessKey, TagRow, TokenRow
+from routeserver.store.iam_rows import IamRows
+from routeserver.store.records import AccessKey, PeerSettingsRow, TagRow, TokenRow
 from routeserver.store.rows import CODECS, RowCodec
 from routeserver.store.statements import AMONG, EQUAL, NULL, ConditionShape
 
@@ -319,9 +321,50 @@ class Transaction:
             "account_id": key.account_id,
             "user_id": key.user_id,
             "principal_arn": key.principal_arn,
+            "user_name": key.user_name,
+            "status": key.status,
+            "created_at": key.created_at,
         }
         statement = statements.upsert_access_key(self._lease.dialect)
         await self._change(lambda connection: connection.execute(statement, row))
+
+    def iam(self, account_id: str) -> IamRows:
+        """The users, roles, groups, policies and user keys of an account."""
+        return IamRows(self._lease.run, self._change, account_id)
+
+    # --- peer settings ----------------------------------------------------------------------------
+
+    async def peer_settings(self) -> builtins.list[PeerSettingsRow]:
+        """Of every peer for which something was set, in order of their ids."""
+        rows = await self._lease.run(
+            lambda connection: connection.execute(statements.SELECT_PEER_SETTINGS).all()
+        )
+        return [PeerSettingsRow(peer_id, json.loads(written)) for peer_id, written in rows]
+
+    async def settings_of_peer(self, peer_id: str) -> Mapping[str, object]:
+        """What was set for the peer; empty when nothing was."""
+        bound = {"w_peer_id": peer_id}
+        written = await self._lease.run(
+            lambda connection: connection.execute(
+                statements.SELECT_SETTINGS_OF_PEER, bound
+            ).scalar()
+        )
+        found: Mapping[str, object] = {} if written is None else json.loads(written)
+        return found
+
+    async def put_peer_settings(self, peer_id: str, settings: Mapping[str, object]) -> None:
+        """Replaces everything that was set for the peer; nothing set leaves no row."""
+        bound = {"w_peer_id": peer_id}
+        row = {"peer_id": peer_id, "settings": json.dumps(settings)}
+        upsert = statements.upsert_peer_settings(self._lease.dialect)
+
+        def work(connection: Connection) -> None:
+            if settings:
+                connection.execute(upsert, row)
+            else:
+                connection.execute(statements.DELETE_PEER_SETTINGS, bound)
+
+        await self._change(work)
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -80,6 +80,7 @@ async def delete_route_server_peer(call: Call, params: Params) -> Answer:
     peer = await find(call, RouteServerPeer, params["RouteServerPeerId"])
     rules.may_delete_peer(peer)
     peer = await call.tx.update(peer, state=PeerState.DELETING)
+    await call.tx.put_peer_settings(peer.id, {})
     return {"RouteServerPeer": _shown(call, peer, None)}
 
 

@@ -8,12 +8,13 @@ wanted any more.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from typing import Final
 
-from routeserver.bfd.session import BfdConfig
+from routeserver.bfd.authentication import BfdAuth
+from routeserver.bfd.config import BfdConfig
 from routeserver.bfdd.spec import BfdSpec
 from routeserver.control.policy import Policy
 from routeserver.domain.resources import (
@@ -36,6 +37,7 @@ from routeserver.domain.resources import (
     Vpc,
 )
 from routeserver.domain.routing import TableIntent
+from routeserver.net.peering import PeerSettings
 from routeserver.net.prefix import Prefix, parse_prefix
 from routeserver.speaker.spec import EndpointSpec, PeerSpec, RouteServerSpec
 from routeserver.store import Transaction
@@ -78,6 +80,8 @@ class Intent:
     """The route tables that are propagated to, by id."""
     static_routes: Sequence[Route]
     """The static routes in those tables."""
+    peer_settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+    """What was set for peers, by peer id."""
 
 
 async def read_intent(tx: Transaction) -> Intent:
@@ -97,13 +101,31 @@ async def read_intent(tx: Transaction) -> Intent:
         interfaces=await tx.list(NetworkInterface, vpc_id=vpc_ids),
         tables={table.id: table for table in await tx.list(RouteTable, id=table_ids)},
         static_routes=await tx.list(Route, route_table_id=table_ids),
+        peer_settings={row.peer_id: row.settings for row in await tx.peer_settings()},
     )
 
 
 # --- what the speaker and the BFD process shall run -----------------------------------------------
 
 
-def speaker_specs(intent: Intent, resets: Mapping[str, int]) -> dict[str, RouteServerSpec]:
+SettingsOf = Callable[[RouteServerPeer, Mapping[str, object]], PeerSettings]
+"""A peer's settings in force, given what was set for it."""
+
+
+def peer_settings(intent: Intent, settings_of: SettingsOf) -> dict[str, PeerSettings]:
+    """The settings of every peer that shall run, by id."""
+    return {
+        peer.id: settings_of(peer, intent.peer_settings.get(peer.id, {}))
+        for peer in intent.peers
+        if peer.state in LIVE_PEER
+    }
+
+
+def speaker_specs(
+    intent: Intent,
+    resets: Mapping[str, int],
+    settings: Mapping[str, PeerSettings],
+) -> dict[str, RouteServerSpec]:
     """The route servers to run, by id; `resets` counts the resets asked of each so far.
 
     They are bound in this order, so those with an endpoint that has failed come last: after a
@@ -114,7 +136,7 @@ def speaker_specs(intent: Intent, resets: Mapping[str, int]) -> dict[str, RouteS
         if peer.state in LIVE_PEER:
             bfd = peer.liveness is Liveness.BFD
             peers[peer.route_server_endpoint_id].append(
-                PeerSpec(peer.id, peer.peer_address, peer.peer_asn, bfd)
+                PeerSpec(peer.id, peer.peer_address, peer.peer_asn, bfd, settings[peer.id])
             )
     endpoints: dict[str, list[EndpointSpec]] = defaultdict(list)
     for end in intent.endpoints:
@@ -143,16 +165,29 @@ def speaker_specs(intent: Intent, resets: Mapping[str, int]) -> dict[str, RouteS
     }
 
 
-def bfd_specs(intent: Intent, config: BfdConfig) -> dict[str, BfdSpec]:
-    """The BFD sessions to run, by peer id."""
+def bfd_specs(
+    intent: Intent, config: BfdConfig, settings: Mapping[str, PeerSettings]
+) -> dict[str, BfdSpec]:
+    """The BFD sessions to run, by peer id; `config` is the server's, where a peer has no own."""
     addresses = {end.id: end.eni_address for end in intent.endpoints if end.state in LIVE_ENDPOINT}
     return {
-        peer.id: BfdSpec(peer.id, local, peer.peer_address, config)
+        peer.id: BfdSpec(peer.id, local, peer.peer_address, _bfd_config(config, settings[peer.id]))
         for peer in intent.peers
         if peer.liveness is Liveness.BFD
         and peer.state in LIVE_PEER
         and (local := addresses.get(peer.route_server_endpoint_id)) is not None
     }
+
+
+def _bfd_config(config: BfdConfig, settings: PeerSettings) -> BfdConfig:
+    if settings.bfd_interval_ms is not None:
+        interval_us = 1000 * settings.bfd_interval_ms
+        config = replace(config, desired_min_tx_us=interval_us, required_min_rx_us=interval_us)
+    if settings.bfd_multiplier is not None:
+        config = replace(config, detect_mult=settings.bfd_multiplier)
+    if (auth := settings.bfd_authentication) is not None:
+        config = replace(config, auth=BfdAuth(auth.key_id, auth.secret, auth.meticulous))
+    return config
 
 
 def _persists(server: RouteServer) -> bool:

@@ -14,7 +14,7 @@ from routeserver.bfd.session import BfdConfig
 from routeserver.control.interfaces import allocate_interface
 from routeserver.control.policy import Policy
 from routeserver.control.reconcile import intent as wanted
-from routeserver.control.reconcile.intent import Intent
+from routeserver.control.reconcile.intent import Intent, SettingsOf
 from routeserver.control.reconcile.moves import Outcome, moves
 from routeserver.control.world import World
 from routeserver.domain.refusal import Refusal
@@ -36,6 +36,7 @@ class Reconciler:
         policy: Policy,
         *,
         bfd: BfdConfig,
+        settings_of: SettingsOf,
         wall_clock: Callable[[], float],
         random_bytes: Callable[[int], bytes],
     ) -> None:
@@ -43,6 +44,7 @@ class Reconciler:
         self._world = world
         self._policy = policy
         self._bfd = bfd
+        self._settings_of = settings_of
         self._wall_clock = wall_clock
         self._random_bytes = random_bytes
         self._resets: dict[str, int] = {}
@@ -93,8 +95,10 @@ class Reconciler:
             if server.persist_routes_state is PersistState.RESETTING:
                 self._resets[server.id] = self._resets.get(server.id, 0) + 1
         world = self._world
-        bound = await world.speaker.converge(wanted.speaker_specs(intent, self._resets))
-        peer_faults = await world.bfd.converge(wanted.bfd_specs(intent, self._bfd))
+        settings = wanted.peer_settings(intent, self._settings_of)
+        world.keep_only(settings)
+        bound = await world.speaker.converge(wanted.speaker_specs(intent, self._resets, settings))
+        peer_faults = await world.bfd.converge(wanted.bfd_specs(intent, self._bfd, settings))
         await world.tables.converge(
             wanted.table_intents(intent, self._policy), wanted.interface_addresses(intent)
         )

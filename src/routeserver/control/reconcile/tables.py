@@ -22,7 +22,7 @@ import structlog
 from routeserver.control.observed import Installation
 from routeserver.dataplane import DataPlane
 from routeserver.domain import plan, routing
-from routeserver.domain.routing import Entry, TableIntent
+from routeserver.domain.routing import Entry, TableIntent, Verdicts
 from routeserver.net.prefix import Prefix
 from routeserver.rib.path import Path
 
@@ -160,6 +160,24 @@ class RouteTables:
             yield from _slices(sorted(waiting), SLICE)
 
     # --- looking ----------------------------------------------------------------------------------
+
+    def verdicts(
+        self,
+        route_table_id: str,
+        prefixes: Iterable[Prefix],
+        fibs: Mapping[str, Mapping[Prefix, Path]],
+    ) -> Verdicts:
+        """What the table would hold of these prefixes if the route servers had these FIBs; nothing
+        is changed."""
+        intent = self._intents[route_table_id]
+        owners = self._owners.get(intent.vpc_id, {})
+        installed = self._data_plane.read(route_table_id)
+        return routing.desired(intent, prefixes, fibs, owners.get, installed)
+
+    def servers_of(self, route_table_id: str) -> tuple[str, ...]:
+        """The route servers that propagate to the table."""
+        intent = self._intents.get(route_table_id)
+        return () if intent is None else intent.route_server_ids
 
     def read(self, route_table_id: str) -> Mapping[Prefix, Entry]:
         return self._data_plane.read(route_table_id)

@@ -1,0 +1,1 @@
+"""What routeserver is measured against, and how; nothing here is installed."""

@@ -1,0 +1,1 @@
+"""BGP and BFD, measured side by side with other daemons: `python -m benchmarks.routing`."""

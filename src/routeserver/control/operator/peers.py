@@ -1,0 +1,79 @@
+"""`show peers`, `show peer`: sessions as they are, beside what is asked of them."""
+
+from __future__ import annotations
+
+from routeserver.control.operator import views
+from routeserver.control.operator.desk import (
+    Answer,
+    Desk,
+    Params,
+    all_peers,
+    peer_named,
+    required,
+    text_of,
+)
+from routeserver.domain.peer_settings import settings_mapping
+from routeserver.domain.resources import Liveness, RouteServerPeer
+
+
+async def show_peers(desk: Desk, params: Params) -> Answer:
+    """``{"route_server"?}``: one line for each peer."""
+    wanted = text_of(params, "route_server")
+    peers = [
+        _summary(desk, peer)
+        for peer in await all_peers(desk)
+        if wanted is None or peer.route_server_id == wanted
+    ]
+    return {"now": desk.wall_clock(), "peers": peers}
+
+
+async def show_peer(desk: Desk, params: Params) -> Answer:
+    """``{"peer"}``: all there is, with the settings in force, secrets masked."""
+    peer = await peer_named(desk, required(params, "peer"))
+    async with desk.store.read() as tx:
+        stored = await tx.settings_of_peer(peer.id)
+    effective = desk.book.effective(peer, stored)
+    settings = settings_mapping(effective.settings)
+    return {
+        "now": desk.wall_clock(),
+        "peer": {
+            **_summary(desk, peer),
+            "endpoint": peer.route_server_endpoint_id,
+            "endpoint_address": peer.endpoint_eni_address,
+            "vpc": peer.vpc_id,
+            "subnet": peer.subnet_id,
+            "failure_reason": peer.failure_reason,
+            "recorded": desk.recorder.is_recording(peer.id),
+            "negotiated": views.negotiated(desk.world.negotiated(peer.id)),
+            "settings": {
+                key: {"value": value, "from": effective.origins[key]}
+                for key, value in settings.items()
+            },
+            "settings_problem": effective.problem,
+        },
+    }
+
+
+def _summary(desk: Desk, peer: RouteServerPeer) -> Answer:
+    world = desk.world
+    status = world.peer_status(peer.id)
+    history = world.sessions.get(peer.id)
+    rib = world.speaker.rib(peer.route_server_id)
+    counts = None if rib is None else rib.counts.per_peer.get(peer.id)
+    return {
+        "id": peer.id,
+        "route_server": peer.route_server_id,
+        "address": peer.peer_address,
+        "asn": peer.peer_asn,
+        "resource_state": peer.state.value,
+        "bgp": "up" if status.bgp_up else "down",
+        "bfd": ("up" if status.bfd_up else "down") if peer.liveness is Liveness.BFD else None,
+        "since": None if history is None else history.since,
+        "times_down": 0 if history is None else history.times_down,
+        "last_error": None if history is None else history.last_error,
+        "last_error_at": None if history is None else history.last_error_at,
+        "routes": 0 if counts is None else counts.routes,
+        "held": 0 if counts is None else counts.held,
+        "rejected": 0 if rib is None or counts is None else rib.rejected_routes(peer.id),
+        "discarded": 0 if counts is None else counts.discarded,
+    }

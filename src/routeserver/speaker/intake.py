@@ -1,0 +1,179 @@
+"""What the routes of one peer go through on their way into the RIB: the import policy, the prefix
+limit and the bound on attribute memory.
+
+The exact numbers are the RIB's. Reading them costs a little, so they are read only when what came
+in since the last look could have reached a threshold: far from one, a batch costs two additions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+import structlog
+
+from routeserver.bgp.errors import Notification
+from routeserver.bgp.framing import EXTENDED_MESSAGE_OCTETS
+from routeserver.net.peering import LimitAction, PeerSettings
+from routeserver.net.route_batch import RouteBatch
+from routeserver.rib.import_policy import ImportPolicy
+from routeserver.rib.rib import PeerCounts
+from routeserver.speaker import cease
+from routeserver.speaker.owner import Pausable, RibOwner
+
+MOST_OCTETS: Final = EXTENDED_MESSAGE_OCTETS
+"""Of one attribute set: it came in one message."""
+
+_NO_ROUTES: Final = PeerCounts(0, 0, 0)
+
+_log: Final = structlog.get_logger()
+
+
+class Excess(Enum):
+    """Why a session ends for what the peer sends too much of."""
+
+    PREFIXES = auto()
+    ATTRIBUTES = auto()
+
+
+NOTIFICATIONS: Final[dict[Excess, Notification]] = {
+    Excess.PREFIXES: cease.MAXIMUM_NUMBER_OF_PREFIXES_REACHED,
+    Excess.ATTRIBUTES: cease.OUT_OF_RESOURCES,
+}
+
+REASONS: Final[dict[Excess, str]] = {
+    Excess.PREFIXES: "the peer has sent more prefixes than it may",
+    Excess.ATTRIBUTES: "the peer's attributes take more memory than they may",
+}
+
+
+@dataclass(slots=True)
+class _Gauge:
+    """Watches a number with a threshold, through an upper bound of what it has grown by."""
+
+    threshold: int | None = None
+    slack: int = 0
+    """How much may come in before the number has to be looked at."""
+
+    def reached(self, grown: int, look: Callable[[], int]) -> bool:
+        if self.threshold is None:
+            return False
+        self.slack -= grown
+        if self.slack > 0:
+            return False
+        self.slack = self.threshold - look()
+        return self.slack <= 0
+
+
+@dataclass(slots=True)
+class LimitTally:
+    """Since the peer was configured."""
+
+    warnings: int = 0
+    restarts: int = 0
+    out_of_memory: int = 0
+
+
+class Intake:
+    """`server_limit` is what holds where the peer's settings name no limit."""
+
+    def __init__(
+        self,
+        peer_id: str,
+        settings: PeerSettings,
+        *,
+        owner: RibOwner,
+        server_limit: int | None,
+    ) -> None:
+        self._peer_id = peer_id
+        self._owner = owner
+        self._server_limit = server_limit
+        self._settings = settings
+        self._policy = _policy_of(settings)
+        self._warning = _Gauge()
+        self._limit = _Gauge()
+        self._memory = _Gauge()
+        self._is_over = False
+        self.tally = LimitTally()
+
+    def session_up(self) -> None:
+        self._policy.forget()
+        self._is_over = False
+        self._arm()
+
+    def configure(self, settings: PeerSettings) -> None:
+        """The new rules hold for what comes from now on; so does a limit."""
+        self._settings = settings
+        self._policy = _policy_of(settings)
+        self._is_over = False
+        self._arm()
+
+    def take(self, batch: RouteBatch, origin: Pausable) -> Excess | None:
+        """Into the RIB with it; the reason, if the session has to end for it."""
+        applied = self._owner.apply(self._peer_id, self._policy.apply(batch), origin)
+        grown = applied.announced + applied.updated
+        restarts = self._settings.max_prefixes_action is LimitAction.RESTART
+        # The second question is for a limit that was lowered under routes that are there already.
+        if restarts and (applied.over_limit or self._limit.reached(grown, self._routes)):
+            self.tally.restarts += 1
+            return Excess.PREFIXES
+        if applied.over_limit:
+            self._note_discarded()
+        if self._warning.reached(grown, self._routes):
+            self._warning.threshold = None
+            self._warn("routes_near_limit", "the peer comes close to the prefixes that it may send")
+        if not restarts and self._limit.reached(grown, self._routes):
+            self._limit.threshold = None
+            self._warn("routes_over_limit", "the peer has sent more prefixes than it may")
+        if self._memory.reached(len(batch.sets) * MOST_OCTETS, self._octets):
+            self.tally.out_of_memory += 1
+            return Excess.ATTRIBUTES
+        return None
+
+    def _arm(self) -> None:
+        settings, limit = self._settings, self._settings.max_prefixes
+        if limit is None:
+            limit = self._server_limit
+        only_warns = settings.max_prefixes_action is LimitAction.WARN
+        self._owner.rib.set_limit(self._peer_id, None if only_warns else limit)
+        warn_at = (
+            None if limit is None else max(1, limit * settings.max_prefixes_warn_percent // 100)
+        )
+        self._warning = _Gauge(warn_at)
+        discards = settings.max_prefixes_action is LimitAction.DISCARD
+        self._limit = _Gauge(None if limit is None or discards else limit + 1)
+        self._memory = _Gauge(settings.max_attribute_octets)
+
+    def _counts(self) -> PeerCounts:
+        return self._owner.rib.counts.per_peer.get(self._peer_id, _NO_ROUTES)
+
+    def _routes(self) -> int:
+        counts = self._counts()
+        return counts.routes - counts.held
+
+    def _octets(self) -> int:
+        return self._counts().attribute_octets
+
+    def _note_discarded(self) -> None:
+        """Said once for each session; how many there are is counted in the RIB."""
+        if not self._is_over:
+            self._is_over = True
+            self._warning.threshold = None
+            self._warn(
+                "routes_over_limit",
+                "the peer has sent more routes than it may; the first ones are kept",
+            )
+
+    def _warn(self, event: str, reason: str) -> None:
+        self.tally.warnings += 1
+        _log.warning(event, peer_id=self._peer_id, reason=reason, routes=self._routes())
+
+
+def _policy_of(settings: PeerSettings) -> ImportPolicy:
+    return ImportPolicy(
+        settings.import_rules,
+        settings.import_default,
+        graceful_shutdown=settings.graceful_shutdown,
+    )

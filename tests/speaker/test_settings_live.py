@@ -1,0 +1,384 @@
+"""Peer settings at work over real TCP: limits, import rules, waiting for BFD, flapping, MD5, GTSM,
+and what changing them does to a session that is up."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from functools import partial
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from routeserver.bgp.errors import Cease, ErrorCode, Notification
+from routeserver.bgp.events import RefreshRequested
+from routeserver.net.as_path_pattern import parse_as_path_pattern
+from routeserver.net.peering import ImportAction, ImportRule, LimitAction
+from routeserver.net.prefix import parse_prefix
+from routeserver.speaker import tcp
+from routeserver.speaker.log_limit import BURST
+from routeserver.speaker.speaker import Speaker
+from routeserver.speaker.spec import RouteServerSpec
+from routeserver.speaker.tcp import set_md5, set_ttl, set_ttl_security
+from tests.speaker.support import (
+    ENDPOINT,
+    A,
+    B,
+    EphemeralFabric,
+    RecordingSink,
+    Router,
+    peer,
+    route_server,
+)
+
+P1, P2, P3 = "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"
+NOTHING = ImportRule("nothing", ImportAction.REJECT)
+
+
+def spec(**settings: Any) -> dict[str, RouteServerSpec]:
+    return route_server(peer("rsp-a", A, **settings), peer("rsp-b", B))
+
+
+async def up(
+    fabric: EphemeralFabric, sink: RecordingSink, *, times: int = 1, **options: Any
+) -> Router:
+    router = Router(A, 65_001, **options)
+    await router.connect(fabric)
+    await sink.until_up("rsp-a", times)
+    await router.until_established()
+    return router
+
+
+async def refused(fabric: EphemeralFabric) -> Notification:
+    router = Router(A, 65_001)
+    await router.connect(fabric)
+    return await router.until_notified()
+
+
+def counted(speaker: Speaker) -> int:
+    rib = speaker.rib("rs-1")
+    assert rib is not None
+    return rib.counts.rib_routes
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+async def test_too_many_prefixes_end_the_session_and_the_peer_waits(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec(max_prefixes=2, max_prefixes_action=LimitAction.RESTART))
+    router = await up(fabric, sink)
+    router.announce(P1, P2)
+    await sink.until_winner(P2, "rsp-a")
+    router.announce(P3)
+    notification = await router.until_notified()
+    assert notification.code == ErrorCode.CEASE
+    assert notification.subcode == Cease.MAXIMUM_NUMBER_OF_PREFIXES_REACHED
+    await sink.until_winner(P1, None)
+    assert (await refused(fabric)).subcode == Cease.CONNECTION_REJECTED
+    # With other settings it gets another chance.
+    await speaker.converge(spec(max_prefixes=3, max_prefixes_action=LimitAction.RESTART))
+    await up(fabric, sink, times=2)
+
+
+async def test_a_limit_that_is_lowered_holds_for_what_is_there_already(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec())
+    router = await up(fabric, sink)
+    router.announce(P1, P2)
+    await sink.until_winner(P2, "rsp-a")
+    await speaker.converge(spec(max_prefixes=1, max_prefixes_action=LimitAction.RESTART))
+    await router.until(lambda: len(router.happened(RefreshRequested)) == 2)
+    router.announce(P1, P2)
+    notification = await router.until_notified()
+    assert notification.subcode == Cease.MAXIMUM_NUMBER_OF_PREFIXES_REACHED
+
+
+async def test_a_warning_is_only_that(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(
+        spec(max_prefixes=2, max_prefixes_action=LimitAction.WARN, max_prefixes_warn_percent=50)
+    )
+    router = await up(fabric, sink)
+    with capture_logs() as logs:
+        for prefix in (P1, P2, P3):
+            router.announce(prefix)
+            await sink.until_winner(prefix, "rsp-a")
+    warned = [entry["event"] for entry in logs if entry["log_level"] == "warning"]
+    assert warned == ["routes_near_limit", "routes_over_limit"]
+    assert counted(speaker) == 3
+
+
+async def test_attributes_beyond_their_memory_end_the_session(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec(max_attribute_octets=70))
+    router = await up(fabric, sink)
+    router.announce(P1, med=1)
+    await sink.until_winner(P1, "rsp-a")
+    for med in range(2, 9):
+        # One set after the other is no more memory than one.
+        router.announce(P1, med=med)
+        await sink.until(partial(_has_med, sink, med))
+    router.announce(P2, med=9)
+    await sink.until_winner(P2, "rsp-a")
+    router.announce(P3, med=10)
+    notification = await router.until_notified()
+    assert notification.subcode == Cease.OUT_OF_RESOURCES
+
+
+def _has_med(sink: RecordingSink, med: int) -> bool:
+    return sink.fibs["rs-1"][parse_prefix(P1)].attributes.med == med
+
+
+# --- import rules ---------------------------------------------------------------------------------
+
+
+async def test_import_rules_choose_what_is_used(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    mine = ImportRule(
+        "mine",
+        ImportAction.ACCEPT,
+        as_paths=(parse_as_path_pattern("^65001$"),),
+        set_preference=300,
+    )
+    await speaker.converge(
+        route_server(peer("rsp-a", A), peer("rsp-b", B, asn=65_001, import_rules=(mine,)))
+    )
+    a, b = Router(A, 65_001), Router(B, 65_001)
+    for router in (a, b):
+        await router.connect(fabric)
+        await router.until_established()
+    a.announce(P1, med=1)
+    await sink.until_winner(P1, "rsp-a")
+    b.announce(P1, med=9)
+    await sink.until_winner(P1, "rsp-b")
+
+
+async def test_new_rules_have_the_routes_sent_again(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec())
+    router = await up(fabric, sink)
+    router.announce(P1)
+    await sink.until_winner(P1, "rsp-a")
+    await speaker.converge(spec(import_rules=(NOTHING,)))
+    await router.until(lambda: len(router.happened(RefreshRequested)) == 2)
+    router.announce(P1)
+    await sink.until_winner(P1, None)
+    rib = speaker.rib("rs-1")
+    assert rib is not None
+    [path] = rib.rejected(parse_prefix(P1))
+    assert path.rejected == "Rejected by the import rule 'nothing'."
+    assert len(sink.sessions) == 1
+
+
+async def test_a_peer_that_cannot_refresh_is_restarted_for_new_rules(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec())
+    router = await up(fabric, sink, offer_capabilities=False)
+    await speaker.converge(spec(import_rules=(NOTHING,)))
+    assert (await router.until_notified()).subcode == Cease.OTHER_CONFIGURATION_CHANGE
+
+
+# --- what a change does ---------------------------------------------------------------------------
+
+
+async def test_a_change_of_what_an_open_says_restarts_the_session_and_no_other(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec())
+    router = await up(fabric, sink)
+    other = Router(B, 65_001)
+    await other.connect(fabric)
+    await sink.until_up("rsp-b")
+    await speaker.converge(spec(hold_time_s=9))
+    assert (await router.until_notified()).subcode == Cease.OTHER_CONFIGURATION_CHANGE
+    assert speaker.is_established("rsp-b")
+    await up(fabric, sink, times=2)
+    negotiated = speaker.negotiated("rsp-a")
+    assert negotiated is not None
+    assert negotiated.hold_time_s == 9
+
+
+async def test_a_change_that_applies_live_restarts_nothing(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec())
+    await up(fabric, sink)
+    await speaker.converge(
+        spec(idle_hold_s=5, stale_time_s=9, bfd_multiplier=4, max_attribute_octets=None)
+    )
+    assert speaker.is_established("rsp-a")
+    assert len(sink.sessions) == 1
+
+
+# --- who gets no session --------------------------------------------------------------------------
+
+
+async def test_bgp_waits_for_bfd_where_that_is_set(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    waiting = route_server(peer("rsp-a", A, bfd=True, bgp_waits_for_bfd=True))
+    await speaker.converge(waiting)
+    assert (await refused(fabric)).subcode == Cease.BFD_DOWN
+    speaker.bfd_up("rsp-a")
+    router = await up(fabric, sink)
+    speaker.bfd_down("rsp-a")
+    assert (await router.until_notified()).subcode == Cease.BFD_DOWN
+    await sink.until_down("rsp-a")
+    assert (await refused(fabric)).subcode == Cease.BFD_DOWN
+    speaker.bfd_up("rsp-a")
+    await up(fabric, sink, times=2)
+
+
+async def test_without_bfd_nobody_waits_for_it(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(route_server(peer("rsp-a", A, bgp_waits_for_bfd=True)))
+    await up(fabric, sink)
+
+
+async def test_a_peer_that_keeps_failing_is_refused_for_a_while(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec(idle_hold_s=100))
+    for times in range(1, 5):
+        router = await up(fabric, sink, times=times)
+        router.cut()
+        await sink.until_down("rsp-a", times)
+    assert (await refused(fabric)).subcode == Cease.CONNECTION_REJECTED
+
+
+async def test_refusals_do_not_fill_the_log(speaker: Speaker, fabric: EphemeralFabric) -> None:
+    await speaker.converge(route_server())
+    with capture_logs() as logs:
+        for _ in range(BURST + 5):
+            await refused(fabric)
+    events = [entry["event"] for entry in logs if entry["event"] == "bgp_connection_refused"]
+    assert len(events) == BURST
+
+
+# --- MD5 and GTSM ---------------------------------------------------------------------------------
+
+
+def key(password: str, sock: socket.socket) -> None:
+    set_md5(sock, ENDPOINT, password)
+
+
+async def test_a_session_with_the_right_key_and_none_with_another(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(
+        route_server(peer("rsp-a", A, md5_password="right"), peer("rsp-b", B, md5_password="other"))
+    )
+    wrong, unsigned = Router(B, 65_001, protect=partial(key, "right")), Router(B, 65_001)
+    hopeless = [asyncio.create_task(one.connect(fabric)) for one in (wrong, unsigned)]
+    router = await up(fabric, sink, protect=partial(key, "right"))
+    router.announce(P1)
+    await sink.until_winner(P1, "rsp-a")
+    assert not any(task.done() for task in hopeless)
+    assert not speaker.is_established("rsp-b")
+    for task in hopeless:
+        task.cancel()
+    await asyncio.gather(*hopeless, return_exceptions=True)
+
+
+async def test_a_key_is_changed_under_a_live_session(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec(md5_password="first"))
+    router = await up(fabric, sink, protect=partial(key, "first"))
+    await speaker.converge(spec(md5_password="second"))
+    assert router.connection is not None
+    router.connection.set_options(partial(key, "second"))
+    router.announce(P1)
+    await sink.until_winner(P1, "rsp-a")
+    assert len(sink.sessions) == 1
+    router.cut()
+    await sink.until_down("rsp-a")
+    await up(fabric, sink, times=2, protect=partial(key, "second"))
+
+
+async def test_a_key_that_is_taken_away_is_not_needed_any_more(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec(md5_password="first"))
+    await speaker.converge(spec())
+    await up(fabric, sink)
+
+
+async def test_without_kernel_support_the_peer_is_refused_and_told_why(
+    speaker: Speaker, fabric: EphemeralFabric, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tcp, "TCP_MD5SIG", 250)
+    with capture_logs() as logs:
+        await speaker.converge(spec(md5_password="key"))
+        assert (await refused(fabric)).subcode == Cease.CONNECTION_REJECTED
+    reasons = [entry["reason"] for entry in logs if "reason" in entry]
+    assert len(reasons) == 2
+    assert all("this kernel has no TCP MD5 signatures" in reason for reason in reasons)
+
+
+async def test_ttl_security_takes_a_neighbour_and_nobody_from_afar(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(
+        route_server(peer("rsp-a", A, ttl_security_hops=1), peer("rsp-b", B, ttl_security_hops=1))
+    )
+
+    def from_afar(sock: socket.socket) -> None:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 254)
+
+    far = Router(B, 65_001, protect=from_afar)
+    hopeless = asyncio.create_task(far.connect(fabric))
+    # A neighbour that expects the same of us.
+    await up(fabric, sink, protect=partial(set_ttl_security, hops=1))
+    assert not speaker.is_established("rsp-b")
+    hopeless.cancel()
+    await asyncio.gather(hopeless, return_exceptions=True)
+
+
+async def test_ttl_security_may_allow_more_hops(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec(ttl_security_hops=10))
+
+    def nine_hops_away(sock: socket.socket) -> None:
+        set_ttl(sock)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 246)
+
+    await up(fabric, sink, protect=nine_hops_away)
+
+
+async def test_a_peer_that_stops_reading_is_given_up_after_the_send_hold_time(
+    sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    """RFC 9687; the clock is the test's, TCP is real."""
+    now = time.monotonic()
+    speaker = Speaker(listen=fabric.listen, port=0, clock=lambda: now, sink=sink)
+    await speaker.converge(spec(send_hold_s=60, hold_time_s=0))
+    router = await up(fabric, sink)
+    assert router.connection is not None
+    router.connection.pause()
+    [running] = speaker._running.values()
+    [served] = [one for one in running.peers() if one.is_established]
+    connection = served._established
+    assert connection is not None
+    assert connection._transport is not None
+    while connection._transport.get_write_buffer_size() == 0:
+        connection._transport.write(bytes(60_000))
+    connection.send()
+    now += 61
+    connection._on_timer()
+    await sink.until_down("rsp-a")
+    assert sink.sessions[-1] == ("rsp-a", False, "send hold timer expired")
+    router.cut()
+    await speaker.close()
