@@ -29,7 +29,7 @@ RINGS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"control"}),
     frozenset({"http"}),
     # The outermost: the settings, the composition root that reads them, the commands that start it.
-    frozenset({"settings"}),
+    frozenset({"settings", "interpreted"}),
     frozenset({"app"}),
     frozenset({"cli"}),
 )

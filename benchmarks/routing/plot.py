@@ -80,12 +80,12 @@ def draw(samples: Sequence[Sample], daemons: Sequence[str]) -> str:
 
 
 def _legend(daemons: Sequence[str]) -> Iterator[str]:
-    yield _text(LEFT, 26, "Times of BIRD; further left is less time, less memory", "head", "start")
+    yield _text(LEFT, 26, "Multiples of BIRD: further left is faster, or smaller", "head", "start")
     x = float(LEFT)
     for daemon in daemons:
         yield f'<circle cx="{x + 5}" cy="48" r="5" fill="{COLOURS[daemon]}"/>'
         yield _text(x + 14, 52, NAMES[daemon], "", "start")
-        x += 30 + 7.0 * len(NAMES[daemon])
+        x += 34 + 7.6 * len(NAMES[daemon])
 
 
 def _ratios(
@@ -100,12 +100,14 @@ def _ratios(
     low = min([0.2, *(0.8 * each.lowest for each in seen)])
     high = max([5.0, *(1.25 * each.highest for each in seen)])
     axis = Axis(low, high, LEFT, RIGHT)
+    for top in range(TOP, bottom, 2 * ROW_HEIGHT):
+        yield f'<rect x="0" y="{top - 4}" width="{WIDTH}" height="{ROW_HEIGHT}" fill="#f6f6f6"/>'
     for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200):
         if low <= tick <= high:
             x = axis.at(tick)
             kind = "bird" if tick == 1 else "grid"
             yield f'<line class="{kind}" x1="{x}" y1="{TOP - 14}" x2="{x}" y2="{bottom}"/>'
-            yield _text(x, bottom + 16, f"{tick:g} x", "small", "middle")
+            yield _text(x, bottom + 16, f"{tick:g}\u00d7", "small", "middle")
     for index, title in enumerate(titles):
         top = TOP + ROW_HEIGHT * index
         yield _text(LEFT - 14, top + ROW_HEIGHT / 2, title, "", "end")

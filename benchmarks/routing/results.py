@@ -22,13 +22,15 @@ NAMES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table: where its numbers come from, in order of preference. `target` is the
-    highest ratio to BIRD that routeserver aims at."""
+    """One line of the table. `sources` are the ways to measure it, in order of preference; with
+    `best_way`, a daemon measured in several counts in the one in which it is better. `target` is
+    the highest ratio to BIRD that routeserver aims at."""
 
     title: str
     sources: Sequence[tuple[str, str]]
     unit: str = "s"
     target: float | None = None
+    best_way: bool = False
 
 
 ROWS: Final = (
@@ -39,10 +41,12 @@ ROWS: Final = (
         "all routes switched",
         [("internet", "switch"), ("listener", "switch_listener"), ("internet", "switch_listener")],
         target=0.5,
+        best_way=True,
     ),
     Row(
-        "… until a listener has seen it",
-        [("listener", "switch_listener"), ("internet", "switch_listener")],
+        "all switched, told a listener",
+        [("listener", "switch_listener"), ("internet", "switch_listener"), ("internet", "switch")],
+        target=0.5,
     ),
     Row("all withdrawn", [("internet", "withdraw"), ("internet", "withdraw_listener")], target=0.7),
     Row("learn, many peers", [("many", "many")], target=0.7),
@@ -76,7 +80,7 @@ def values_of(samples: Sequence[Sample], measurement: str, daemon: str, key: str
 
 
 def cells(samples: Sequence[Sample], daemons: Sequence[str]) -> dict[tuple[str, str], Spread]:
-    """Where a daemon was measured in two ways, the way in which it is better counts."""
+    """What was measured of each row; nothing where nothing was."""
     found: dict[tuple[str, str], Spread] = {}
     for row in ROWS:
         for daemon in daemons:
@@ -86,7 +90,8 @@ def cells(samples: Sequence[Sample], daemons: Sequence[str]) -> dict[tuple[str, 
                 if (values := values_of(samples, measurement, daemon, key))
             ]
             if ways:
-                found[row.title, daemon] = min(ways, key=lambda way: way.median)
+                best = min(ways, key=lambda way: way.median)
+                found[row.title, daemon] = best if row.best_way else ways[0]
     return found
 
 

@@ -1,7 +1,7 @@
 """What a peer receives, looked at as cheaply as Python can: messages and numbers of prefixes.
 
 A listener shares two processors with the daemon it listens to, so nothing is decoded that need not
-be: about 1 us per UPDATE and 0.1 us per prefix.
+be: about 0.2 us per prefix of an Internet-like table, all told.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ _MP_UNREACH: Final = 15
 
 
 class Framer:
-    """Cuts a byte stream into (kind, body)."""
+    """Cuts a byte stream into messages."""
 
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+    def feed(self, data: bytes) -> tuple[bytes, list[tuple[int, int, int]]]:
+        """A buffer, and of each whole message in it: its kind, where its body starts and ends."""
         data = self._rest + data if self._rest else data
-        found: list[tuple[int, bytes]] = []
+        found: list[tuple[int, int, int]] = []
         start, size = 0, len(data)
         while start + HEADER_LENGTH <= size:
             end = start + (data[start + 16] << 8 | data[start + 17])
             if end > size:
                 break
-            found.append((data[start + 18], data[start + HEADER_LENGTH : end]))
+            found.append((data[start + 18], start + HEADER_LENGTH, end))
             start = end
         self._rest = data[start:]
-        return found
+        return data, found
 
 
 class RouteCounter:
@@ -47,37 +48,35 @@ class RouteCounter:
         self.withdrawn = 0
         self._marker = marker
 
-    def take(self, body: bytes) -> None:
-        """Count what one UPDATE says."""
-        withdrawn_end = 2 + (body[0] << 8 | body[1])
-        start = withdrawn_end + 2
-        end = start + (body[withdrawn_end] << 8 | body[withdrawn_end + 1])
-        if withdrawn_end > 2:
-            self.withdrawn += count_prefixes(body, 2, withdrawn_end)
-        if end < len(body):
-            self._announce(body[start:end], count_prefixes(body, end, len(body)))
-        elif end > start:
-            self._multiprotocol(body, start, end)
+    def take(self, data: bytes, start: int, end: int) -> None:
+        """Count what one UPDATE says, its body at data[start:end]."""
+        attributes = start + 4 + (data[start] << 8 | data[start + 1])
+        nlri = attributes + (data[attributes - 2] << 8 | data[attributes - 1])
+        if attributes - start > 4:
+            self.withdrawn += count_prefixes(data, start + 2, attributes - 2)
+        if nlri < end:
+            count = count_prefixes(data, nlri, end)
+            self.announced += count
+            if data.find(self._marker, attributes, nlri) >= 0:
+                self.marked += count
+        elif nlri > attributes:
+            self._multiprotocol(data, attributes, nlri)
 
-    def _announce(self, attributes: bytes, count: int) -> None:
-        self.announced += count
-        if self._marker in attributes:
-            self.marked += count
-
-    def _multiprotocol(self, body: bytes, start: int, end: int) -> None:
-        attributes = body[start:end]
+    def _multiprotocol(self, data: bytes, start: int, end: int) -> None:
+        is_marked = data.find(self._marker, start, end) >= 0
         while start < end:
-            flags, code = body[start], body[start + 1]
+            flags, code = data[start], data[start + 1]
             if flags & 0x10:
-                value, size = start + 4, body[start + 2] << 8 | body[start + 3]
+                value, size = start + 4, data[start + 2] << 8 | data[start + 3]
             else:
-                value, size = start + 3, body[start + 2]
+                value, size = start + 3, data[start + 2]
             start = value + size
             if code == _MP_REACH:
-                first = value + 5 + body[value + 3]
-                self._announce(attributes, count_prefixes(body, first, start))
+                count = count_prefixes(data, value + 5 + data[value + 3], start)
+                self.announced += count
+                self.marked += count if is_marked else 0
             elif code == _MP_UNREACH:
-                self.withdrawn += count_prefixes(body, value + 3, start)
+                self.withdrawn += count_prefixes(data, value + 3, start)
 
 
 def count_prefixes(data: bytes, start: int, end: int) -> int:

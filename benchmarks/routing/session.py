@@ -50,7 +50,6 @@ class FeedSession:
         self.connected = False
         self.ended = False
         self.longest_silence_s = 0.0
-        self.messages = 0
         self._report = report
         self._framer = Framer()
         self.counter = RouteCounter(spec.marker.to_bytes(4)) if spec.marker else None
@@ -122,13 +121,14 @@ class FeedSession:
         if not data:
             self._end("closed by the daemon")
             return
-        for kind, body in self._framer.feed(data):
+        buffer, messages = self._framer.feed(data)
+        if messages:
             self._heard(time.monotonic())
-            if kind == Kind.UPDATE:
-                if self.counter is not None:
-                    self.counter.take(body)
-            else:
-                self._take(kind, body)
+        for kind, start, end in messages:
+            if kind != Kind.UPDATE:
+                self._take(kind, buffer[start:end])
+            elif self.counter is not None:
+                self.counter.take(buffer, start, end)
         self._check_awaited()
 
     def _take(self, kind: int, body: bytes) -> None:
@@ -172,7 +172,6 @@ class FeedSession:
         return summary
 
     def _heard(self, now: float) -> None:
-        self.messages += 1
         if self._heard_at:
             self.longest_silence_s = max(self.longest_silence_s, now - self._heard_at)
         self._heard_at = now

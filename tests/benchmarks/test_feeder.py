@@ -33,17 +33,19 @@ def test_every_prefix_is_counted_however_the_stream_is_cut(kind: Kind, piece: in
     framer, counter = Framer(), RouteCounter(SECOND_ASN.to_bytes(4))
     data = table(kind, 300) + table(kind, 200, SECOND_ASN)
     for start in range(0, len(data), piece):
-        for sort, body in framer.feed(data[start : start + piece]):
+        buffer, messages = framer.feed(data[start : start + piece])
+        for sort, begin, end in messages:
             assert sort == wire.Kind.UPDATE
-            counter.take(body)
+            counter.take(buffer, begin, end)
     assert (counter.announced, counter.marked, counter.withdrawn) == (500, 200, 0)
 
 
 def test_withdrawals_of_both_families_are_counted() -> None:
     counter = RouteCounter()
     unreach = wire.attribute(0x80, 15, struct.pack("!HB", 2, 1) + b"\x20\x24\x00\x00\x01\x00")
-    for _, body in Framer().feed(WITHDRAWN + wire.update(unreach, b"")):
-        counter.take(body)
+    buffer, messages = Framer().feed(WITHDRAWN + wire.update(unreach, b""))
+    for _, start, end in messages:
+        counter.take(buffer, start, end)
     assert (counter.announced, counter.withdrawn) == (0, 3)
 
 

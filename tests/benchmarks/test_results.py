@@ -40,6 +40,14 @@ def test_a_daemon_measured_in_two_ways_counts_in_the_way_it_is_better() -> None:
     assert found["all routes switched", "frr"].median == 6.0
 
 
+def test_a_listener_is_what_counts_where_one_listened() -> None:
+    samples = [*SAMPLES, Sample("listener", "bird", {"switch_listener": 9.0})]
+    found = cells(samples, CHOSEN)
+    assert found["all routes switched", "bird"].median == 2.0
+    row = "all switched, told a listener"
+    assert [found[row, daemon].highest for daemon in CHOSEN] == [9.0, 0.5, 6.0]
+
+
 def test_what_was_not_measured_has_no_ratio() -> None:
     assert ratio(cells(SAMPLES, CHOSEN), "learn, packed", "ours") is None
 
@@ -58,7 +66,7 @@ def test_the_table_names_daemons_ratios_targets_and_the_cost_by_size() -> None:
 def test_the_plot_is_a_document_with_a_dot_for_each_ratio_and_size() -> None:
     document = parseString(draw(SAMPLES, CHOSEN))  # noqa: S318 - our own
     circles = document.getElementsByTagName("circle")
-    legend, learn, switch, listener, memory, sizes = 3, 3, 3, 2, 2, 2
+    legend, learn, switch, listener, memory, sizes = 3, 3, 3, 3, 2, 2
     assert len(circles) == legend + learn + switch + listener + memory + sizes
     assert draw([], CHOSEN)
 

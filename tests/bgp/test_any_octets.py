@@ -195,7 +195,7 @@ def run(
     return listener
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(kinds, streams, st.booleans(), st.integers(1, 200))
 def test_a_session_fed_anything_gives_events_and_ends_at_most_once(
     kind: tuple[SessionConfig, Open], stream: bytes, up: bool, step: int
@@ -234,7 +234,7 @@ class Thorough(Session):
         self._reads_plain = False
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(kinds, streams)
 @example(KINDS[0], b"".join(PLAIN + NOT_PLAIN[:1] + PLAIN + NOT_PLAIN[1:]))
 @example(KINDS[1], b"".join(CAPTURED))

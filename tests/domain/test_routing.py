@@ -30,12 +30,16 @@ class FakeSource:
 class FakePath:
     source: FakeSource
     attributes: PathAttributes
-    key: tuple[int, int, int, str]
+    key: tuple[bool, int, int, int, str]
+
+    @property
+    def next_hop(self) -> IPv4Address | IPv6Address:
+        return self.attributes.next_hop
 
 
 def path(peer_id: str, next_hop: str = "10.0.1.10", rank: int = 0) -> FakePath:
     attributes = PathAttributes(Origin.IGP, (), ip_address(next_hop))
-    return FakePath(FakeSource(peer_id), attributes, (rank, 1, 1, peer_id))
+    return FakePath(FakeSource(peer_id), attributes, (False, rank, 1, 1, peer_id))
 
 
 @dataclass

@@ -138,6 +138,22 @@ def test_the_routes_of_a_session_that_lives_are_there_at_the_end(recording: Reco
     assert (outcome.difference, outcome.routes, outcome.fib_routes) == (None, 2, 2)
 
 
+def test_many_prefixes_are_a_count_and_a_digest(recording: Recording) -> None:
+    life = Life(recording)
+    life.server.join()
+    life.begin()
+    life.server.receive(life.announce(*(f"10.{n}.0.0/16" for n in range(200))))
+    lines = recorded(recording)
+    [routes] = [json.loads(line)["event"] for line in lines if '"RoutesReceived"' in line]
+    [run] = routes["batch"]["runs"]
+    assert (run["count"], "prefixes" in run, len(run["sha256"])) == (200, False, 64)
+    outcome = replay(lines)
+    assert (outcome.difference, outcome.routes) == (None, 200)
+    moved = [line.replace("100ac7", "100ac8") for line in lines]
+    assert moved != lines
+    assert replay(moved).difference is not None
+
+
 def test_a_record_may_begin_in_the_middle_of_a_session_and_of_a_message(
     recording: Recording,
 ) -> None:

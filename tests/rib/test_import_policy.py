@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
@@ -194,6 +194,10 @@ class Codec:
     def decode(self, raw: bytes) -> PathAttributes:
         assert raw == b"octets"
         return self.decoded
+
+    def next_hop(self, raw: bytes) -> IPv4Address | IPv6Address:
+        assert raw == b"octets"
+        return self.decoded.next_hop
 
     def forget(self, raw: bytes) -> None:
         self.forgotten.append(raw)

@@ -80,6 +80,14 @@ def test_a_broken_connection_keeps_the_routes_for_the_restart_time() -> None:
     assert (peer.state, peer.next_deadline()) == (NORMAL, None)
 
 
+def test_other_terms_under_a_session_count_when_it_is_lost() -> None:
+    peer = PeerRestarting("a")
+    peer.session_up(BOTH, T - 100)
+    peer.agree(terms(V4, V6, restart_s=5))
+    peer.session_lost(True, T)
+    assert peer.next_deadline() == T + 5
+
+
 def test_families_that_the_peer_did_not_name_go_at_once() -> None:
     peer = PeerRestarting("a")
     peer.session_up(terms(V4), T - 100)

@@ -227,3 +227,44 @@ async def test_over_its_limit_a_peer_keeps_nothing(
     notification = await router.until_notified()
     assert notification.subcode == Cease.MAXIMUM_NUMBER_OF_PREFIXES_REACHED
     await sink.until_winner(P1, None)
+
+
+async def test_a_peer_that_is_given_up_is_held_when_routes_persist(
+    sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    """Graceful restart first, persistence when that is over; the clock is the test's."""
+    now = 1000.0
+    speaker = Speaker(listen=fabric.listen, port=0, clock=lambda: now, sink=sink)
+    kept = peer("rsp-a", A, graceful_restart=True, hold_time_s=0, stale_time_s=5)
+    await speaker.converge(route_server(kept, persist=True))
+    router = await up(fabric, sink, P1)
+    router.cut()
+    await sink.until_down("rsp-a")
+    assert stale(speaker) == [True]
+    assert not speaker.are_routes_persisted("rs-1")
+    now += 5
+    [running] = speaker._running.values()
+    running.owner._on_timer()
+    assert speaker.are_routes_persisted("rs-1")
+    assert stale(speaker) == [True]
+    await speaker.close()
+
+
+async def test_other_bounds_apply_to_the_session_that_is_up(
+    sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    now = 1000.0
+    speaker = Speaker(listen=fabric.listen, port=0, clock=lambda: now, sink=sink)
+    await speaker.converge(route_server(peer("rsp-a", A, graceful_restart=True, hold_time_s=0)))
+    router = await up(fabric, sink, P1)
+    await speaker.converge(
+        route_server(peer("rsp-a", A, graceful_restart=True, hold_time_s=0, stale_time_s=1))
+    )
+    router.cut()
+    await sink.until_down("rsp-a")
+    now += 1
+    [running] = speaker._running.values()
+    running.owner._on_timer()
+    await sink.until_winner(P1, None)
+    assert len(sink.sessions) == 2
+    await speaker.close()

@@ -111,6 +111,9 @@ async def test_a_warning_is_only_that(
             await sink.until_winner(prefix, "rsp-a")
     warned = [entry["event"] for entry in logs if entry["log_level"] == "warning"]
     assert warned == ["routes_near_limit", "routes_over_limit"]
+    tally = speaker.tally("rsp-a")
+    assert tally is not None
+    assert tally.warnings == dict.fromkeys(warned, 1)
     assert counted(speaker) == 3
 
 

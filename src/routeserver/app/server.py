@@ -158,7 +158,15 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
     await parts.enter_async_context(serving(server_config(app), listening))
 
     recorder = Recorder(time.time)
-    desk = Desk(store, world, book, recorder, clock=time.monotonic, wall_clock=time.time)
+    desk = Desk(
+        store,
+        world,
+        book,
+        recorder,
+        clock=time.monotonic,
+        wall_clock=time.time,
+        wake=reconciling.wake,
+    )
     door = parts.enter_context(operator_socket(settings.data_dir))
     operator_config = operator_server_config(make_operator_app(desk))
     await parts.enter_async_context(serving(operator_config, door))

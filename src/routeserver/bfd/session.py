@@ -27,6 +27,7 @@ from routeserver.bfd.events import (
 )
 from routeserver.bfd.fsm import ON_DETECTION_TIME_EXPIRED, ON_RECEIVED
 from routeserver.bfd.packet import ControlPacket, Diagnostic, PacketError, State, decode, encode
+from routeserver.bfd.remote import Remote
 
 __all__ = ["SLOW_TX_US", "BfdConfig", "BfdSession"]
 
@@ -61,8 +62,7 @@ class BfdSession:
             None if config.auth is None else Authenticator(config.auth, int(random() * (1 << 32)))
         )
 
-        self._remote_independent = False
-        self._forget_remote()
+        self._remote = Remote()
 
         # §6.8.3: what is announced may have to wait for a poll sequence before it is used.
         self._announced_tx_us = max(SLOW_TX_US, config.desired_min_tx_us)
@@ -92,17 +92,21 @@ class BfdSession:
         at once.
         """
         self.state = State.UP
-        self.remote_state = State.UP
-        self.remote_discriminator = handover.remote_discriminator
-        self._remote_tx_us = handover.remote_desired_min_tx_us
-        self._remote_rx_us = handover.remote_required_min_rx_us
-        self._remote_detect_mult = handover.remote_detect_mult
+        self._remote = Remote.of(handover)
         self._announced_tx_us = self._used_tx_us = self.config.desired_min_tx_us
         self._polling = True
         if self._authenticator is not None:
             self._authenticator.sequence = handover.sequence
         self._rearm_detection(now)
         self._transmit(now)
+
+    @property
+    def remote_state(self) -> State:
+        return self._remote.state
+
+    @property
+    def remote_discriminator(self) -> int:
+        return self._remote.discriminator
 
     @property
     def detection_time_s(self) -> float:
@@ -112,7 +116,7 @@ class BfdSession:
     @property
     def transmit_interval_s(self) -> float:
         """§6.8.2, before jitter."""
-        return max(self._used_tx_us, self._remote_rx_us) / 1e6
+        return max(self._used_tx_us, self._remote.required_min_rx_us) / 1e6
 
     def next_deadline(self) -> float | None:
         deadline = min(self._tx_at, self._detect_at)
@@ -183,7 +187,8 @@ class BfdSession:
         if now >= self._detect_at:
             next_state, diagnostic = ON_DETECTION_TIME_EXPIRED[self.state]
             silence_ms = round(self._detection_s * 1000)
-            self._forget_remote()
+            # Whether its control plane is another one is what its last packet said, all the same.
+            self._remote = Remote(independent=self._remote.independent)
             self._detect_at = inf
             self._detection_s = 0.0
             self._periodic = None
@@ -227,24 +232,7 @@ class BfdSession:
     def _learn(self, packet: ControlPacket) -> None:
         self._periodic = None
         self._steady = None
-        self.remote_state = packet.state
-        self.remote_discriminator = packet.my_discriminator
-        self._remote_diagnostic = packet.diagnostic
-        self._remote_demand = packet.demand
-        self._remote_independent = packet.control_plane_independent
-        self._remote_tx_us = packet.desired_min_tx_us
-        self._remote_rx_us = packet.required_min_rx_us
-        self._remote_detect_mult = packet.detect_mult
-
-    def _forget_remote(self) -> None:
-        """A detection time of silence: back to the initial values of §6.8.1."""
-        self.remote_state = State.DOWN
-        self.remote_discriminator = 0
-        self._remote_diagnostic = 0
-        self._remote_demand = False
-        self._remote_tx_us = 0
-        self._remote_rx_us = 1
-        self._remote_detect_mult = 0
+        self._remote = Remote.said(packet)
 
     def _step(
         self, state: State, diagnostic: Diagnostic | None, reason: str | None = None
@@ -254,10 +242,10 @@ class BfdSession:
         old = self.state
         self._enter(state, diagnostic)
         if reason is None:
-            reason = reason_for(state, self.remote_state, self._remote_diagnostic)
+            reason = reason_for(state, self._remote.state, self._remote.diagnostic)
         return [
             StateChanged(
-                old, state, self.diagnostic, self.remote_state, reason, self._remote_independent
+                old, state, self.diagnostic, self._remote.state, reason, self._remote.independent
             )
         ]
 
@@ -302,27 +290,21 @@ class BfdSession:
     def _negotiated(self) -> list[BfdEvent]:
         if self._is_meticulous:  # each packet moves the number; nobody else could go on from there
             return []
-        handover = Handover(
-            self.local_discriminator,
-            self.remote_discriminator,
-            self._remote_tx_us,
-            self._remote_rx_us,
-            self._remote_detect_mult,
-            0 if self._authenticator is None else self._authenticator.sequence,
-        )
+        sequence = 0 if self._authenticator is None else self._authenticator.sequence
+        handover = self._remote.handover(self.local_discriminator, sequence)
         if handover == self._told:
             return []
         self._told = handover
         return [Negotiated(handover)]
 
     def _rearm_detection(self, heard_at: float) -> None:
-        slower_us = max(self._used_rx_us, self._remote_tx_us)
-        self._detection_s = self._remote_detect_mult * slower_us / 1e6
+        slower_us = max(self._used_rx_us, self._remote.desired_min_tx_us)
+        self._detection_s = self._remote.detect_mult * slower_us / 1e6
         self._detect_at = heard_at + self._detection_s
 
     def _transmit(self, now: float) -> None:
         """Send the current values now, and the next periodic packet one jittered interval later."""
-        if not (self.config.passive and self.remote_discriminator == 0):
+        if not (self.config.passive and self._remote.discriminator == 0):
             if self._periodic is None:
                 self._periodic = self._encode(poll=self._polling)
             self._outbox.append(self._periodic)
@@ -338,13 +320,13 @@ class BfdSession:
     def _schedule(self) -> None:
         """Place the next periodic packet; a shorter interval counts from the last one (§6.8.3)."""
         obeys_demand = (
-            self._remote_demand
+            self._remote.demand
             and self.state is State.UP
-            and self.remote_state is State.UP
+            and self._remote.state is State.UP
             and not self._polling
         )
-        waits = self.config.passive and self.remote_discriminator == 0
-        if waits or obeys_demand or self._remote_rx_us == 0:
+        waits = self.config.passive and self._remote.discriminator == 0
+        if waits or obeys_demand or self._remote.required_min_rx_us == 0:
             self._tx_at = inf
         else:
             self._tx_at = self._last_tx + self.transmit_interval_s * self._jitter
@@ -353,7 +335,7 @@ class BfdSession:
         packet = ControlPacket(
             state=self.state,
             my_discriminator=self.local_discriminator,
-            your_discriminator=self.remote_discriminator,
+            your_discriminator=self._remote.discriminator,
             detect_mult=self.config.detect_mult,
             desired_min_tx_us=self._announced_tx_us,
             required_min_rx_us=self.config.required_min_rx_us,
@@ -364,4 +346,8 @@ class BfdSession:
         )
         if self._authenticator is None:
             return encode(packet)
-        return self._authenticator.sign(packet)
+        before = self._authenticator.sequence
+        data = self._authenticator.sign(packet)
+        if self._authenticator.sequence != before:
+            self._steady = None  # the next packet goes the whole way, and the new number is told
+        return data

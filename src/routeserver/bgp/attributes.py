@@ -111,6 +111,14 @@ class AttributeTable:
         assert decoded.attribute_set is not None  # noqa: S101 - a plain list has no faults
         return decoded.attribute_set.attributes
 
+    def next_hop(self, raw: bytes) -> NextHop:
+        for item in walk(raw)[0]:
+            if item.code == AttributeCode.NEXT_HOP:
+                return IPv4Address(raw[item.value : item.end])
+            if item.code == AttributeCode.MP_REACH_NLRI:
+                return IPv6Address(raw[item.value + 4 :][:16])
+        raise AssertionError("a plain list has a next hop")
+
     def forget(self, raw: bytes) -> None:
         # A list with MP_REACH_NLRI is never in `plain`, one without never in `plain_mp`.
         if self.plain.pop(raw, None) is not None or self.plain_mp.pop(raw, None) is not None:

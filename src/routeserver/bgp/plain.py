@@ -314,7 +314,8 @@ class RouteReader:
         if code == NEXT_HOP:
             return self._table.accepts_next_hop(raw[value:stop])
         if code == MP_REACH:
-            return self._table.accepts_next_hop(raw[value + 4 : value + 20])
+            # Beside an NLRI field it may be of any length; which of the two is wanted, comes later.
+            return stop - value > 20 and self._table.accepts_next_hop(raw[value + 4 : value + 20])
         if code == MED:
             self.rank_low = _word(octets, value)
             return True

@@ -115,7 +115,7 @@ def show_peers(
         printing.as_json(answer)
         return
     headings = ["peer", "address", "asn", "bgp", "bfd", "since"]
-    headings += ["routes", "held", "rejected", "last error"]
+    headings += ["routes", "held", "rejected", "agreed", "last error"]
     rows = [
         (
             peer["id"],
@@ -127,6 +127,7 @@ def show_peers(
             f"{peer['routes']:,}",
             f"{peer['held']:,}",
             f"{peer['rejected']:,}",
+            Text(" ".join(peer["agreed"]), FAINT),
             Text(peer["last_error"] or "", FAINT if peer["bgp"] == "up" else BAD),
         )
         for peer in answer["peers"]

@@ -11,6 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from routeserver.control.call import Call
+from routeserver.domain.network import (
+    DhcpOptions,
+    Instance,
+    ManagedPrefixList,
+    NetworkAcl,
+    NetworkAclAssociation,
+    SecurityGroup,
+    SecurityGroupRule,
+)
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import (
     InternetGateway,
@@ -49,6 +58,17 @@ NAMING: Final[dict[type[Resource], Naming]] = {
     NetworkInterface: Naming(
         "eni", "InvalidNetworkInterfaceID", "networkInterface ID", "InvalidNetworkInterfaceId"
     ),
+    SecurityGroup: Naming("sg", "InvalidGroup", "security group", "InvalidGroupId"),
+    SecurityGroupRule: Naming(
+        "sgr",
+        "InvalidSecurityGroupRuleId",
+        "security group rule ID",
+    ),
+    NetworkAcl: Naming("acl", "InvalidNetworkAclID", "networkAcl ID"),
+    NetworkAclAssociation: Naming("aclassoc", "InvalidAssociationID", "association ID"),
+    DhcpOptions: Naming("dopt", "InvalidDhcpOptionID", "dhcpOption ID"),
+    ManagedPrefixList: Naming("pl", "InvalidPrefixListID", "prefix list ID", "InvalidPrefixListId"),
+    Instance: Naming("i", "InvalidInstanceID", "instance ID"),
     RouteServer: Naming("rs", "InvalidRouteServerId", "routeServer ID"),
     RouteServerEndpoint: Naming("rse", "InvalidRouteServerEndpointId", "routeServerEndpoint ID"),
     RouteServerPeer: Naming("rsp", "InvalidRouteServerPeerId", "routeServerPeer ID"),

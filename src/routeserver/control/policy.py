@@ -1,12 +1,12 @@
 """What a profile allows: every quota and choice an operation looks at, as one frozen value.
 
-`aws` keeps Amazon's published quotas (VPC quotas page, "Route servers"); `open` lifts the caps.
+`aws` keeps Amazon's published quotas (VPC quotas page); `open` lifts the caps.
 None means no cap.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 
@@ -21,10 +21,17 @@ class Quotas:
     propagated_routes_per_table: int | None = 100
     static_routes_per_table: int | None = 500
     route_tables_per_vpc: int | None = 200
+    cidr_blocks_per_vpc: int | None = 5
+    security_groups_per_vpc: int | None = 500
+    rules_per_security_group: int | None = 60
+    security_groups_per_interface: int | None = 5
+    network_acls_per_vpc: int | None = 200
+    rules_per_network_acl: int | None = 20
+    entries_per_prefix_list: int | None = 1000
 
 
 AMAZON: Final = Quotas()
-UNLIMITED: Final = Quotas(None, None, None, None, None, None, None, None, None)
+UNLIMITED: Final = Quotas(**dict.fromkeys((field.name for field in fields(Quotas)), None))
 
 
 @dataclass(frozen=True, slots=True)

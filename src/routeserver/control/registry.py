@@ -9,8 +9,10 @@ from typing import Final
 from routeserver.control.call import OperationFn
 from routeserver.control.operations import (
     association,
+    dhcp_options,
     endpoint,
     internet_gateway,
+    network_acl,
     network_interface,
     peer,
     propagation,
@@ -19,6 +21,8 @@ from routeserver.control.operations import (
     route_server,
     route_table,
     routing_database,
+    security_group,
+    security_group_rule,
     sts,
     subnet,
     tags,
@@ -90,6 +94,34 @@ EC2: Final[dict[str, Operation]] = {
     "DescribeNetworkInterfaceAttribute": reads(
         network_interface.describe_network_interface_attribute
     ),
+    # What filters and configures
+    "CreateSecurityGroup": writes(security_group.create_security_group),
+    "DescribeSecurityGroups": reads(security_group.describe_security_groups),
+    "DeleteSecurityGroup": writes(security_group.delete_security_group),
+    "AuthorizeSecurityGroupIngress": writes(security_group_rule.authorize(is_egress=False)),
+    "AuthorizeSecurityGroupEgress": writes(security_group_rule.authorize(is_egress=True)),
+    "RevokeSecurityGroupIngress": writes(security_group_rule.revoke(is_egress=False)),
+    "RevokeSecurityGroupEgress": writes(security_group_rule.revoke(is_egress=True)),
+    "UpdateSecurityGroupRuleDescriptionsIngress": writes(
+        security_group_rule.update_descriptions(is_egress=False)
+    ),
+    "UpdateSecurityGroupRuleDescriptionsEgress": writes(
+        security_group_rule.update_descriptions(is_egress=True)
+    ),
+    "ModifySecurityGroupRules": writes(security_group_rule.modify_security_group_rules),
+    "DescribeSecurityGroupRules": reads(security_group_rule.describe_security_group_rules),
+    "CreateNetworkAcl": writes(network_acl.create_network_acl),
+    "DescribeNetworkAcls": reads(network_acl.describe_network_acls),
+    "DeleteNetworkAcl": writes(network_acl.delete_network_acl),
+    "CreateNetworkAclEntry": writes(network_acl.create_network_acl_entry),
+    "ReplaceNetworkAclEntry": writes(network_acl.replace_network_acl_entry),
+    "DeleteNetworkAclEntry": writes(network_acl.delete_network_acl_entry),
+    "ReplaceNetworkAclAssociation": writes(network_acl.replace_network_acl_association),
+    "CreateDhcpOptions": writes(dhcp_options.create_dhcp_options),
+    "DescribeDhcpOptions": reads(dhcp_options.describe_dhcp_options),
+    "DeleteDhcpOptions": writes(dhcp_options.delete_dhcp_options),
+    "AssociateDhcpOptions": writes(dhcp_options.associate_dhcp_options),
+    # Tags, and where this is
     "CreateTags": writes(tags.create_tags),
     "DeleteTags": writes(tags.delete_tags),
     "DescribeTags": reads(tags.describe_tags),

@@ -23,6 +23,7 @@ from routeserver.control.reconcile.tables import RouteTables
 from routeserver.dataplane import DataPlane
 from routeserver.domain.routing import Entry
 from routeserver.net.prefix import Prefix
+from routeserver.rib.fib import FibDelta
 from routeserver.rib.path import Path
 from routeserver.speaker.speaker import Speaker
 
@@ -71,10 +72,15 @@ class World:
 
     # --- what the speaker and the BFD process report ----------------------------------------------
 
-    def fib_changed(self, route_server_id: str, delta: Mapping[Prefix, Path | None]) -> None:
-        gone = sum(path is None for path in delta.values())
-        log.info("fib_changed", route_server_id=route_server_id, changed=len(delta), withdrawn=gone)
-        self.fib_changes[route_server_id] += len(delta)
+    def fib_changed(self, route_server_id: str, delta: FibDelta) -> None:
+        changed = len(delta)
+        log.info(
+            "fib_changed",
+            route_server_id=route_server_id,
+            changed=changed,
+            withdrawn=delta.withdrawn,
+        )
+        self.fib_changes[route_server_id] += changed
         self.tables.fib_changed(route_server_id, delta)
 
     def session_changed(self, peer_id: str, up: bool, reason: str) -> None:

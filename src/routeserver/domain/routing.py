@@ -20,7 +20,6 @@ from heapq import nsmallest
 from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol, TypeAlias
 
-from routeserver.net.path import PathAttributes
 from routeserver.net.prefix import Prefix
 
 NextHop: TypeAlias = IPv4Address | IPv6Address
@@ -41,7 +40,7 @@ class BestPath(Protocol):
     @property
     def source(self) -> PathSource: ...
     @property
-    def attributes(self) -> PathAttributes: ...
+    def next_hop(self) -> NextHop: ...
     @property
     def key(self) -> tuple[bool, int, int, int, str]: ...
 
@@ -111,7 +110,7 @@ def desired(
     for prefix in prefixes:
         if prefix in installed:
             others -= 1
-        offers = [(rs_id, fib[prefix]) for rs_id, fib in tables if prefix in fib]
+        offers = [(rs_id, path) for rs_id, fib in tables if (path := fib.get(prefix)) is not None]
         if offers:
             entry = _choose(intent, prefix, offers, resolve, verdicts.rejected)
             if entry is not None:
@@ -139,7 +138,7 @@ class _Resolver:
         return found
 
     def _resolve(self, rs_id: str, path: BestPath) -> Entry | str:
-        address = _unmapped(path.attributes.next_hop)
+        address = _unmapped(path.next_hop)
         if address not in self._interfaces:
             self._interfaces[address] = self._interface_of(address)
         interface = self._interfaces[address]

@@ -10,6 +10,7 @@ Cost of a set, compiled: 96 bytes, and its octets (33 and their number).
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Protocol
 
 from routeserver.net.path import PathAttributes
@@ -22,6 +23,8 @@ class AttributeCodec(Protocol):
     """Where a set comes from: the session that interned it under its octets."""
 
     def decode(self, raw: bytes) -> PathAttributes: ...
+
+    def next_hop(self, raw: bytes) -> IPv4Address | IPv6Address: ...
 
     def forget(self, raw: bytes) -> None:
         """No route refers to the set any more."""
@@ -61,6 +64,14 @@ class AttributeSet:
             return self._attributes
         assert self._codec is not None  # noqa: S101 - a set has one or the other
         return self._codec.decode(self.raw)
+
+    @property
+    def next_hop(self) -> IPv4Address | IPv6Address:
+        """The one attribute that a route table needs; nothing else is decoded for it."""
+        if self._attributes is not None:
+            return self._attributes.next_hop
+        assert self._codec is not None  # noqa: S101 - a set has one or the other
+        return self._codec.next_hop(self.raw)
 
     def release(self) -> None:
         """The last route of the set is gone: its session need not share it any more."""

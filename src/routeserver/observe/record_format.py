@@ -13,6 +13,8 @@ Pure: values in, values out. A line is one of
 
 from __future__ import annotations
 
+import sys
+from array import array
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
@@ -27,7 +29,7 @@ from routeserver.bgp.messages import AS_TRANS, Open
 from routeserver.bgp.session import SessionConfig
 from routeserver.net.attribute_set import AttributeSet
 from routeserver.net.prefix import format_prefix
-from routeserver.net.route_batch import RouteBatch
+from routeserver.net.route_batch import RouteBatch, prefixes_of, words_a_prefix
 
 VERSION: Final = 1
 
@@ -73,15 +75,25 @@ def encode_event(event: object) -> Json:
 
 def _encode_batch(batch: RouteBatch) -> Json:
     runs = []
-    for attribute_set, prefixes in batch.runs():
-        texts = [format_prefix(prefix) for prefix in prefixes]
-        run: Json = {"set": encode(attribute_set), "count": len(texts)}
-        if len(texts) <= LISTED_PREFIXES:
-            run["prefixes"] = texts
+    width = words_a_prefix(batch.family)
+    start = 0
+    for attribute_set, end in zip(batch.sets, batch.ends, strict=True):
+        run: Json = {"set": encode(attribute_set), "count": end - start}
+        if end - start <= LISTED_PREFIXES:
+            prefixes = prefixes_of(batch.family, batch.words, start, end)
+            run["prefixes"] = [format_prefix(prefix) for prefix in prefixes]
         else:
-            run["sha256"] = sha256(" ".join(texts).encode()).hexdigest()
+            run["sha256"] = _digest(batch.words[width * start : width * end])
         runs.append(run)
+        start = end
     return {"family": batch.family.name, "runs": runs}
+
+
+def _digest(words: array[int]) -> str:
+    """Of the words in network order: the same on every machine."""
+    if sys.byteorder == "little":
+        words.byteswap()
+    return sha256(words.tobytes()).hexdigest()
 
 
 def decode_config(found: Json) -> SessionConfig:

@@ -17,8 +17,9 @@ some 200 bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from routeserver.net.attribute_set import AttributeSet
@@ -79,7 +80,7 @@ class ImportPolicy:
 
     def apply(self, batch: RouteBatch) -> RouteBatch:
         """The same batch when there is nothing to change in it."""
-        if self.is_empty:
+        if self.is_empty or (self._has_no_rules and self._are_plain(batch.sets)):
             return batch
         judged = [None if run is None else self._judge(run) for run in batch.sets]
         if all(run is None or run.whole is TAKEN for run in judged):
@@ -122,9 +123,7 @@ class ImportPolicy:
         judged = self._judged.get(attribute_set)
         if judged is not None:
             return judged
-        if attribute_set.rejected is not None or (
-            not self._rules and self._is_plain(attribute_set)
-        ):
+        if attribute_set.rejected is not None:
             # Not remembered: it is as cheap to find out again.
             return _Judged(self, attribute_set, (), False, TAKEN)
         attributes = attribute_set.attributes
@@ -144,13 +143,17 @@ class ImportPolicy:
         self._judged[attribute_set] = judged
         return judged
 
-    def _is_plain(self, attribute_set: AttributeSet) -> bool:
-        """With no rules: whether nothing can change. The octets say so before anything is decoded;
-        a set without octets was made from decoded attributes."""
-        if self._default is not TAKEN:
-            return False
-        raw = attribute_set.raw
-        return not self._graceful_shutdown or (bool(raw) and _SHUTDOWN_OCTETS not in raw)
+    @property
+    def _has_no_rules(self) -> bool:
+        """Only GRACEFUL_SHUTDOWN can change anything."""
+        return not self._rules and self._default is TAKEN
+
+    def _are_plain(self, sets: Iterable[AttributeSet | None]) -> bool:
+        """Whether none of them can have GRACEFUL_SHUTDOWN: the octets say so before anything is
+        decoded. A set without octets was made from decoded attributes."""
+        return not any(
+            one is not None and (not one.raw or _SHUTDOWN_OCTETS in one.raw) for one in sets
+        )
 
     def _verdict(self, rules: Sequence[_Compiled], shutdown: bool, prefix: Prefix) -> Verdict:
         med = preference = None
@@ -220,6 +223,9 @@ class _Derived:
 
     def decode(self, raw: bytes) -> PathAttributes:  # noqa: ARG002 - the original has the same
         return _assigned(self.original.attributes, self.verdict)
+
+    def next_hop(self, raw: bytes) -> IPv4Address | IPv6Address:  # noqa: ARG002 - as above
+        return self.original.next_hop
 
     def forget(self, raw: bytes) -> None:  # noqa: ARG002 - the original has the same
         self.policy.forget_set(self.original)

@@ -56,6 +56,10 @@ class Keeping:
             *self._swept(self._retention.session_up(peer_id, now)),
         ]
 
+    def agree(self, peer_id: str, terms: RestartTerms | None) -> None:
+        """Our own bounds have changed under the peer's session."""
+        self._restarts.setdefault(peer_id, PeerRestarting(peer_id)).agree(terms)
+
     def session_down(self, peer_id: str, keeps: bool, live: int, now: float) -> list[Action]:
         peer = self._restarts.setdefault(peer_id, PeerRestarting(peer_id))
         return self._without_give_up(peer.session_lost(keeps, now), live, now)

@@ -7,6 +7,7 @@ gives the same object for as long as anybody holds it, so paths are compared by 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from typing import TypeAlias
 
 from routeserver.net.attribute_set import AttributeSet
@@ -45,6 +46,10 @@ class Path:
     @property
     def attributes(self) -> PathAttributes:
         return self.attribute_set.attributes
+
+    @property
+    def next_hop(self) -> IPv4Address | IPv6Address:
+        return self.attribute_set.next_hop
 
     @property
     def key(self) -> PathKey:

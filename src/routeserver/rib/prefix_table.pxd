@@ -102,6 +102,9 @@ cdef class PrefixTable:
     cpdef list routes_of(self, unsigned int record)
     @cython.locals(base=cython.size_t, i=cython.uint, number=object)
     cpdef prefix_of(self, unsigned int record)
+    @cython.locals(width=cython.uint, stride=cython.uint, view="unsigned int[::1]", at=Py_ssize_t,
+                   record=cython.uint, base=cython.size_t, i=cython.uint)
+    cpdef best_words(self)
     @cython.locals(record=cython.uint, lowest=list)
     cpdef list next_prefixes(self, last, size_t count)
     cdef _reserve(self, size_t count)

@@ -79,17 +79,19 @@ class PrefixTable:
         """
         network = a
         key = length
+        key <<= 56
         if self.width == 1:
             network >>= 32 - length
         else:
             network = network << 32 | b
             if length > 64:
-                key = (network ^ key << 56) * self.multiplier & MASK
+                key = (network ^ key) * self.multiplier & MASK
+                key ^= key >> 32
                 network = c
                 network = (network << 32 | d) >> (128 - length)
             elif length > 0:
                 network >>= 64 - length
-        key = (key << 56 ^ network >> 4) * self.multiplier & MASK
+        key = (key ^ network >> 4) * self.multiplier & MASK
         key ^= key >> 32
         key = (key * self.multiplier & MASK) >> 36
         return key << 4 | network & 15
@@ -519,6 +521,21 @@ class PrefixTable:
             number = number << 32 | self.records[base + i]
         number = number << 8 | self.records[base + self.width] & LENGTH
         return number if self.width == 1 else IPV6_BIT | number
+
+    def best_words(self) -> array[int]:
+        """The words of all prefixes that have a best path."""
+        width, stride = self.width, self.stride
+        found = array("I", bytes(4 * (width + 1) * self.best_paths))
+        view = found
+        at = 0
+        for record in range(1, self.top):
+            base = record * stride
+            if self.records[base + width + 3]:
+                for i in range(width):
+                    view[at + i] = self.records[base + i]
+                view[at + width] = self.records[base + width] & LENGTH
+                at += width + 1
+        return found
 
     def next_prefixes(self, last: int, count: int) -> list[int]:
         """The `count` lowest prefixes behind `last`, in order: one look at the whole table and

@@ -196,6 +196,10 @@ class PeerRestarting:
         event = RestartEvent.RETURNED if awaited else RestartEvent.RETURNED_FRESH
         return self._step(event, now)
 
+    def agree(self, terms: RestartTerms | None) -> None:
+        """Other terms for the session that is up; they count when it is lost."""
+        self._terms = terms
+
     def session_lost(self, keeps: bool, now: float) -> list[Action]:
         """`keeps` says whether this kind of loss lets routes survive."""
         terms = self._terms

@@ -184,6 +184,13 @@ class Rib:
                     self._paths.set_unusable(path)
         self._scan()
 
+    def all_gone(self) -> FibDelta:
+        """What is to be told when the RIB itself goes: every prefix of the FIB as withdrawn."""
+        delta = FibDelta({})
+        for table, family in zip(self._tables, Family, strict=True):
+            delta.add(family, table.best_words(), table.best_paths)
+        return delta
+
     def _scan(self) -> None:
         self._has_void = True
         for table in self._tables:

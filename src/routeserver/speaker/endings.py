@@ -14,7 +14,7 @@ _FORFEITING: Final = frozenset(
     {
         # Forwarding has failed, so there is nothing to keep routes for (RFC 5882 §4.3.1).
         # Deviation: §4.3.2 would keep them where BFD shares the fate of the peer's control plane;
-        # the failover that BFD is there for would then take the whole Restart Time.
+        # the failover that BFD is there for would then take the whole Restart Time (ADR 0008).
         Cease.BFD_DOWN,
         # What a peer has sent too much of is not kept for it.
         Cease.MAXIMUM_NUMBER_OF_PREFIXES_REACHED,

@@ -34,7 +34,7 @@ class IdleHold:
         elapsed = max(0.0, now - self._failed_at)
         self._failures = self._failures * 0.5 ** (elapsed / HALF_LIFE_S) + 1
         self._failed_at = now
-        # A whole one more than the decay can take back between failures in quick succession.
+        # Rounded, so that the seconds between failures in quick succession take none of them back.
         beyond = round(self._failures) - FREE_FAILURES
         if not self.first_s or beyond <= 0:
             return 0.0

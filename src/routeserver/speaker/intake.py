@@ -22,6 +22,7 @@ from routeserver.rib.import_policy import ImportPolicy
 from routeserver.rib.rib import PeerCounts
 from routeserver.speaker import cease
 from routeserver.speaker.owner import Pausable, RibOwner
+from routeserver.speaker.tally import PeerTally
 
 MOST_OCTETS: Final = EXTENDED_MESSAGE_OCTETS
 """Of one attribute set: it came in one message."""
@@ -67,15 +68,6 @@ class _Gauge:
         return self.slack <= 0
 
 
-@dataclass(slots=True)
-class LimitTally:
-    """Since the peer was configured."""
-
-    warnings: int = 0
-    restarts: int = 0
-    out_of_memory: int = 0
-
-
 class Intake:
     """`server_limit` is what holds where the peer's settings name no limit."""
 
@@ -86,6 +78,7 @@ class Intake:
         *,
         owner: RibOwner,
         server_limit: int | None,
+        tally: PeerTally,
     ) -> None:
         self._peer_id = peer_id
         self._owner = owner
@@ -96,7 +89,7 @@ class Intake:
         self._limit = _Gauge()
         self._memory = _Gauge()
         self._is_over = False
-        self.tally = LimitTally()
+        self._tally = tally
 
     def session_up(self) -> None:
         self._policy.forget()
@@ -117,7 +110,6 @@ class Intake:
         restarts = self._settings.max_prefixes_action is LimitAction.RESTART
         # The second question is for a limit that was lowered under routes that are there already.
         if restarts and (applied.over_limit or self._limit.reached(grown, self._routes)):
-            self.tally.restarts += 1
             return Excess.PREFIXES
         if applied.over_limit:
             self._note_discarded()
@@ -128,7 +120,6 @@ class Intake:
             self._limit.threshold = None
             self._warn("routes_over_limit", "the peer has sent more prefixes than it may")
         if self._memory.reached(len(batch.sets) * MOST_OCTETS, self._octets):
-            self.tally.out_of_memory += 1
             return Excess.ATTRIBUTES
         return None
 
@@ -167,7 +158,7 @@ class Intake:
             )
 
     def _warn(self, event: str, reason: str) -> None:
-        self.tally.warnings += 1
+        self._tally.warnings[event] += 1
         _log.warning(event, peer_id=self._peer_id, reason=reason, routes=self._routes())
 
 

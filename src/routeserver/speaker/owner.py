@@ -12,16 +12,17 @@ prefixes. After a restart of the process the first decision can be deferred unti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol, assert_never
 
 import structlog
 
-from routeserver.net.prefix import Family, Prefix
+from routeserver.net.prefix import Family
 from routeserver.net.route_batch import RouteBatch
 from routeserver.rib.deferral import SelectionDeferral
+from routeserver.rib.fib import FibDelta
 from routeserver.rib.keeping import Action, Keeping
-from routeserver.rib.path import Path, Source
+from routeserver.rib.path import Source
 from routeserver.rib.restart import Demote, RestartTerms
 from routeserver.rib.retention import Drop, Hold, Retention, Sweep
 from routeserver.rib.rib import Applied, Rib
@@ -117,6 +118,10 @@ class RibOwner:
         live = len(self._live)
         self._carry_out(self._keeping.session_down(peer_id, keeps, live, self._clock()))
 
+    def agree(self, peer_id: str, terms: RestartTerms | None) -> None:
+        """Other terms of graceful restart for the session that is up."""
+        self._keeping.agree(peer_id, terms)
+
     def forwarding_lost(self, peer_id: str) -> None:
         """A peer that restarts does not forward any more: its routes are not kept for that."""
         live = len(self._live)
@@ -164,7 +169,7 @@ class RibOwner:
     def remove(self) -> None:
         """The route server is no longer configured: what its FIB held is told as gone."""
         self.close()
-        gone: dict[Prefix, Path | None] = dict.fromkeys(self.rib.fib)
+        gone = self.rib.all_gone()
         if gone:
             self._tell(gone)
 
@@ -207,7 +212,7 @@ class RibOwner:
         for origin in waiting:
             origin.resume()
 
-    def _tell(self, delta: Mapping[Prefix, Path | None]) -> None:
+    def _tell(self, delta: FibDelta) -> None:
         try:
             self._sink.fib_changed(self.route_server_id, delta)
         except Exception:

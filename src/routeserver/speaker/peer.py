@@ -62,8 +62,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class PeerSurroundings:
-    """What all peers of a route server share. `config` makes a peer's session anew for each
-    connection: what it says of a restart of this process changes with time."""
+    """What all peers of a route server share."""
 
     owner: RibOwner
     sink: Sink
@@ -73,7 +72,8 @@ class PeerSurroundings:
 
 
 class Peer:
-    """The sessions of one peer, one after the other. `configure` says what each is made from."""
+    """The sessions of one peer, one after the other. `make_config` is asked anew for each: what is
+    said of a restart of this process changes with time."""
 
     def __init__(
         self,
@@ -93,11 +93,15 @@ class Peer:
         self._established: Connection | None = None
         self._taps: Taps | None = None
         self.tally = PeerTally()
+        self.intake = Intake(
+            spec.peer_id,
+            spec.settings,
+            owner=around.owner,
+            server_limit=around.server_limit,
+            tally=self.tally,
+        )
         self.negotiated: Established | None = None
         """What the present session has agreed on."""
-        self.intake = Intake(
-            spec.peer_id, spec.settings, owner=around.owner, server_limit=around.server_limit
-        )
         self.idle_hold = IdleHold(spec.settings.idle_hold_s, spec.settings.idle_hold_max_s)
         self._ignored = 0
         self._removed = False
@@ -122,6 +126,8 @@ class Peer:
         )
         self.idle_hold.forgive()
         self.intake.configure(settings)
+        if self.negotiated is not None:
+            self._owner.agree(spec.peer_id, restart_terms(self.negotiated, settings))
         if Effect.RESTART in changed:
             self._restart("the peer's settings changed")
         elif Effect.REFRESH in changed:

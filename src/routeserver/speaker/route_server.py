@@ -7,6 +7,7 @@ cannot listen now is tried again by the next call.
 
 from __future__ import annotations
 
+import secrets
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -65,6 +66,7 @@ class RunningRouteServer:
             rib=Rib(
                 max_routes_per_peer=around.limits.max_routes_per_peer,
                 max_fib_routes=around.limits.max_fib_routes,
+                seed=secrets.randbits(64),
             ),
             retention=Retention(spec.persist, spec.persist_duration_s),
             sink=around.sink,

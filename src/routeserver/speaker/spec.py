@@ -6,13 +6,11 @@ Addresses are IPv4 in their canonical text form (the endpoints of a route server
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from routeserver.net.peering import AWS_DEFAULTS, PeerSettings
-from routeserver.net.prefix import Prefix
-from routeserver.rib.path import Path
+from routeserver.rib.fib import FibDelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class Limits:
 class Sink(Protocol):
     """Who is told, synchronously: a sink takes note and returns, it never blocks."""
 
-    def fib_changed(self, route_server_id: str, delta: Mapping[Prefix, Path | None]) -> None:
+    def fib_changed(self, route_server_id: str, delta: FibDelta) -> None:
         """The best path of these prefixes is another one now; None when there is none."""
 
     def session_changed(self, peer_id: str, up: bool, reason: str) -> None:

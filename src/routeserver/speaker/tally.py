@@ -19,10 +19,12 @@ code and subcode of the NOTIFICATION, 0 without one."""
 @dataclass(slots=True)
 class PeerTally:
     """`ignored` counts UPDATEs with no or less effect than they asked for, by what became of them;
-    `endings` sessions that were established and ended."""
+    `endings` sessions that were established and ended; `warnings` those about the prefix limit, by
+    the name of the log line."""
 
     ignored: Counter[str] = field(default_factory=Counter)
     endings: Counter[Ending] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
 
     def closed(self, event: SessionClosed) -> None:
         if event.was_established:

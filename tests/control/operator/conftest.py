@@ -65,6 +65,7 @@ class Office:
 
     def __init__(self, store: Store, book: PeerSettingsBook) -> None:
         self.speaker = FakeSpeaker()
+        self.woken: list[bool] = []
         self.world = World(MemoryDataPlane(), wall_clock=lambda: 1_700_000_000.0)
         self.world.attach(cast("Any", self.speaker), cast("Any", FakeBfd()))
         self.store = store
@@ -75,6 +76,7 @@ class Office:
             Recorder(lambda: 0.0),
             clock=lambda: 500.0,
             wall_clock=lambda: 1_700_000_000.0,
+            wake=lambda: self.woken.append(True),
         )
 
     async def ask(self, question: str, **params: object) -> Any:

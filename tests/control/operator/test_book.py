@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from routeserver.control.operator.book import (
     PeerSettingsBook,
@@ -65,6 +66,17 @@ def test_what_was_set_in_another_profile_is_left_out_and_said() -> None:
     assert found.problem is not None
     assert found.problem.startswith("peer set: md5_password")
     assert found.origins["md5_password"] == "profile aws"
+
+
+def test_what_is_left_out_is_logged_once_for_each_change() -> None:
+    book = PeerSettingsBook("aws")
+    with capture_logs() as logs:
+        for _ in range(3):
+            book.settings_of(PEER, {"md5_password": "x"})
+        book.settings_of(PEER, {})
+        book.settings_of(PEER, {"md5_password": "x"})
+    assert [entry["event"] for entry in logs] == ["peer_settings_refused"] * 2
+    assert "'x'" not in str(logs)
 
 
 def test_a_file_that_is_wrong_on_reload_changes_nothing() -> None:

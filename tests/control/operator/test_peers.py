@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,13 @@ import pytest
 from routeserver.control.operator.book import PeersFile, PeersFileError
 from routeserver.domain.peer_settings import MASK
 from routeserver.domain.refusal import Refusal
+from routeserver.domain.resources import PeerState
+from routeserver.store import Scope
+from tests.control.cloud import ACCOUNT, REGION, Cloud
 from tests.control.operator.conftest import Office
+from tests.store.samples import peer
+
+PEER_ID = "rsp-0123456789abcdef0"
 
 
 async def in_force(office: Office, key: str) -> tuple[Any, str]:
@@ -33,6 +40,8 @@ async def test_a_peer_is_shown_with_its_session_and_its_routes(office: Office) -
     office.speaker.up.discard("rsp-2")
     first, second = (await office.ask("show-peers"))["peers"]
     assert (first["bgp"], first["routes"], first["last_error"]) == ("up", 2, None)
+    assert first["agreed"] == ["ipv4", "as4"]
+    assert second["agreed"] == []
     assert (second["bgp"], second["routes"], second["rejected"]) == ("down", 1, 1)
     assert (second["last_error"], second["times_down"]) == ("hold timer expired", 1)
     whole = (await office.ask("show-peer", peer="rsp-1"))["peer"]
@@ -119,13 +128,21 @@ async def test_reload_wakes_the_reconciler_and_names_sections_without_a_peer(
             raise PeersFileError("p.toml:3: no; correct it there")
         return files.pop()
 
-    woken: list[bool] = []
-    office.store.on_commit = lambda: woken.append(True)
     office.desk.book._read_file = read
     answer = await office.ask("peer-reload")
     assert (answer["file"], answer["sections"], answer["unmatched"]) == ("p.toml", 2, ["10.9.9.9"])
-    assert woken
+    assert office.woken
     assert await in_force(office, "hold_time_s") == (9, "file, [127.10.1.10]")
     with pytest.raises(Refusal, match="Nothing has changed"):
         await office.ask("peer-reload")
     assert (await in_force(office, "hold_time_s"))[0] == 9
+
+
+async def test_deleting_a_peer_removes_what_was_set_for_it(cloud: Cloud) -> None:
+    made = replace(peer(scope=Scope(ACCOUNT, REGION)), id=PEER_ID, state=PeerState.AVAILABLE)
+    async with cloud.store.write() as tx:
+        await tx.insert(made)
+        await tx.put_peer_settings(made.id, {"md5_password": "hunter2"})
+    await cloud("DeleteRouteServerPeer", RouteServerPeerId=made.id)
+    async with cloud.store.read() as tx:
+        assert await tx.peer_settings() == []

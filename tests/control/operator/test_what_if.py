@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
+from functools import partial
 
 import pytest
 
+from routeserver.control.operator import slices
+from routeserver.control.operator import what_if as under_test
 from routeserver.domain.refusal import Refusal
-from routeserver.net.prefix import format_prefix
+from routeserver.net.prefix import Family, format_prefix, parse_prefix
+from routeserver.net.route_batch import RouteBatch
 from tests.control.operator.conftest import Office
 
 
@@ -105,6 +111,38 @@ async def test_the_answer_is_bounded_and_the_counts_are_whole(office: Office) ->
     answer = await office.ask("what-if", peers_down=["rsp-1"], limit=5)
     assert answer["lost"] == 1000
     assert len(answer["route_servers"][0]["prefixes"]) == 5
+
+
+async def test_routes_may_come_and_go_while_it_looks(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(under_test, "in_turns", partial(slices.in_turns, turn_s=0.0))
+    rib = await office.add_route_server(["rsp-1", "rsp-2"])
+    prefixes = [f"10.{n >> 8}.{n & 255}.0/24" for n in range(2000)]
+    office.announce("rsp-1", *prefixes)
+    await office.install("rs-1")
+    chance = random.Random(11)
+
+    async def trouble() -> None:
+        while True:
+            some = chance.sample(prefixes, 50)
+            if chance.random() < 0.5:
+                office.announce("rsp-2", *some, asns=(1, 2))
+            else:
+                batch = RouteBatch.of(Family.IPV4, [(None, [parse_prefix(p) for p in some])])
+                rib.apply(chance.choice(["rsp-1", "rsp-2"]), batch, 0.0)
+                while rib.pending():
+                    office.world.fib_changed("rs-1", rib.decide(1000, 0.0))
+            await asyncio.sleep(0)
+
+    running = asyncio.create_task(trouble())
+    [server] = (await office.ask("what-if", peers_down=["rsp-1"]))["route_servers"]
+    assert not running.done()
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert 0 < server["moved"] + server["lost"] <= 2000
+    await office.world.tables.settled()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network
 from typing import Any, Final
 
-from routeserver.control import tagging
+from routeserver.control import network_acls, tagging
 from routeserver.control.call import Answer, Call, Params
 from routeserver.control.describe import Column, describe
 from routeserver.control.lookup import find
@@ -72,6 +72,7 @@ async def create_subnet(call: Call, params: Params) -> Answer:
         ipv6_cidr=ipv6,
     )
     await call.tx.insert(row)
+    await network_acls.associate(call, await network_acls.default_acl(call, vpc.id), row.id)
     tags = await tagging.tag_on_create(call, params, row)
     return {"Subnet": _view(call, row, tags, used=0)}
 
@@ -146,7 +147,7 @@ def _filters(call: Call, used: Mapping[str, int]) -> dict[str, Column[Subnet]]:
 
 
 async def delete_subnet(call: Call, params: Params) -> Answer:
-    """Ends the subnet's route table association with it, as EC2 does."""
+    """Ends the subnet's associations with route table and ACL with it, as EC2 does."""
     row = await find(call, Subnet, params["SubnetId"])
     interfaces = await call.tx.list(NetworkInterface, subnet_id=row.id)
     if interfaces:
@@ -160,6 +161,7 @@ async def delete_subnet(call: Call, params: Params) -> Answer:
             )
     for association in await call.tx.list(RouteTableAssociation, subnet_id=row.id):
         await call.tx.delete(association)
+    await network_acls.forget_subnet(call, row)
     await call.tx.delete(row)
     return {}
 

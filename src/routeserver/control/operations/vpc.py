@@ -1,21 +1,24 @@
 """Create, Describe and DeleteVpc, and a VPC's attributes (EC2 API 2016-11-15).
 
-A VPC is born with its main route table and that table's main association, in one transaction; both
-end with it.
+A VPC is born with its main route table and that table's main association, its default security
+group and its default network ACL, in one transaction; all of them end with it.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from routeserver.control import tagging
+from routeserver.control import network_acls, tagging
 from routeserver.control.call import Answer, Call, Params
 from routeserver.control.describe import Column, describe
 from routeserver.control.lookup import find
 from routeserver.control.operations.attributes import the_only_attribute
+from routeserver.control.operations.dhcp_options import default_options
+from routeserver.control.security_groups import DEFAULT_NAME, default_group_of, delete_group
 from routeserver.control.unsupported import refuse_unsupported
 from routeserver.control.views import vpc as views
 from routeserver.domain import addressing, vpc_rules
+from routeserver.domain.network import NetworkAcl, SecurityGroup
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import (
     InternetGateway,
@@ -93,6 +96,7 @@ async def create_vpc(call: Call, params: Params) -> Answer:
         state="pending",
         ipv6_cidr=str(addressing.vpc_ipv6_network(vpc_id)) if with_ipv6 else None,
         instance_tenancy=tenancy,
+        dhcp_options_id=(await default_options(call)).id,
     )
     table = RouteTable(
         id=call.new_id("rtb"),
@@ -112,6 +116,8 @@ async def create_vpc(call: Call, params: Params) -> Answer:
         main=True,
     )
     await call.tx.insert(row, table, association)
+    await default_group_of(row, new_id=call.new_id, tx=call.tx)
+    await network_acls.default_acl_of(row, new_id=call.new_id, tx=call.tx)
     tags = await tagging.tag_on_create(call, params, row)
     return {"Vpc": views.vpc(row, tags)}
 
@@ -130,6 +136,10 @@ async def delete_vpc(call: Call, params: Params) -> Answer:
         await call.tx.delete(table)
     for association in await call.tx.list(RouteTableAssociation, vpc_id=row.id):
         await call.tx.delete(association)
+    for group in await call.tx.list(SecurityGroup, vpc_id=row.id):
+        await delete_group(call.tx, group)
+    for acl in await call.tx.list(NetworkAcl, vpc_id=row.id):
+        await network_acls.delete_acl(call.tx, acl)
     await call.tx.delete(row)
     return {}
 
@@ -142,6 +152,7 @@ async def _refuse_while_used(call: Call, row: Vpc) -> None:
         (Subnet, "subnet", {}),
         (InternetGateway, "the attachment of internet gateway", {}),
         (RouteTable, "route table", {"main": False}),
+        (NetworkAcl, "network ACL", {"is_default": False}),
     )
     for type_, what, more in blockers:
         found = await call.tx.list(type_, vpc_id=row.id, **more)
@@ -149,6 +160,9 @@ async def _refuse_while_used(call: Call, row: Vpc) -> None:
             first = found[0]
             name = first.route_server_id if isinstance(first, RouteServerAssociation) else first.id
             raise vpc_rules.in_use("vpc", row.id, f"{what} {name} is there")
+    for group in await call.tx.list(SecurityGroup, vpc_id=row.id):
+        if group.name != DEFAULT_NAME:
+            raise vpc_rules.in_use("vpc", row.id, f"security group {group.id} is there")
 
 
 async def describe_vpc_attribute(call: Call, params: Params) -> Answer:

@@ -67,6 +67,8 @@ class PeerSettingsBook:
     def __init__(self, profile: str, read_file: Callable[[], PeersFile] = PeersFile) -> None:
         self.profile = profile
         self._read_file = read_file
+        self._said: dict[str, str] = {}
+        """The last problem logged of each peer: activations are many."""
         self.file = read_file()
 
     def reload(self) -> None:
@@ -90,7 +92,10 @@ class PeerSettingsBook:
     def settings_of(self, peer: RouteServerPeer, stored: Mapping[str, object]) -> PeerSettings:
         """What the speaker runs the peer with."""
         found = self.effective(peer, stored)
-        if found.problem is not None:
+        if found.problem is None:
+            self._said.pop(peer.id, None)
+        elif self._said.get(peer.id) != found.problem:
+            self._said[peer.id] = found.problem
             _log.warning("peer_settings_refused", peer_id=peer.id, reason=found.problem)
         return found.settings
 

@@ -22,7 +22,8 @@ NOT_FOUND: Final = 404
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`clock` is the speaker's monotonic seconds, `wall_clock` UTC seconds."""
+    """`clock` is the speaker's monotonic seconds, `wall_clock` UTC seconds; `wake` makes the
+    reconciler look at what is wanted again."""
 
     store: Store
     world: World
@@ -30,6 +31,7 @@ class Desk:
     recorder: Recorder
     clock: Callable[[], float]
     wall_clock: Callable[[], float]
+    wake: Callable[[], None]
 
     def wall_time(self, at: float | None) -> float | None:
         """A moment of `clock` as UTC seconds."""

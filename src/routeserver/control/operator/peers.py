@@ -68,6 +68,7 @@ def _summary(desk: Desk, peer: RouteServerPeer) -> Answer:
         "resource_state": peer.state.value,
         "bgp": "up" if status.bgp_up else "down",
         "bfd": ("up" if status.bfd_up else "down") if peer.liveness is Liveness.BFD else None,
+        "agreed": views.agreed(world.negotiated(peer.id)),
         "since": None if history is None else history.since,
         "times_down": 0 if history is None else history.times_down,
         "last_error": None if history is None else history.last_error,

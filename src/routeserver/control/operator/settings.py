@@ -72,7 +72,7 @@ async def peer_reload(desk: Desk, params: Params) -> Answer:  # noqa: ARG001 - a
         desk.book.reload()
     except PeersFileError as error:
         raise Refusal("InvalidPeersFile", f"{error}. Nothing has changed.") from error
-    desk.store.on_commit()
+    desk.wake()
     peers = await all_peers(desk)
     names = {name for peer in peers for name in (peer.id, peer.peer_address)}
     file = desk.book.file

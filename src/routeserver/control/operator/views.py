@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address
 
 from routeserver.bgp.events import Established
+from routeserver.bgp.framing import MAX_MESSAGE_OCTETS
 from routeserver.control.operator.desk import Answer
 from routeserver.net.address import format_address
 from routeserver.net.path import PathAttributes, as_path_strings
@@ -88,3 +89,20 @@ def negotiated(found: Established | None) -> Answer | None:
         else {family.name: time_s for family, time_s in long_lived.stale_times_s},
         "peer_offers": [str(capability) for capability in found.peer_capabilities],
     }
+
+
+def agreed(found: Established | None) -> list[str]:
+    """The same in a few short words, for a list of peers."""
+    if found is None:
+        return []
+    words = [family.name.lower() for family in found.families]
+    flags = {
+        "as4": found.four_octet_asn,
+        "refresh": found.route_refresh,
+        "enhanced-refresh": found.enhanced_refresh,
+        "extended-messages": found.max_message_octets > MAX_MESSAGE_OCTETS,
+        "extended-next-hop": bool(found.extended_next_hop),
+        "graceful-restart": found.graceful_restart is not None,
+        "long-lived": found.long_lived is not None,
+    }
+    return words + [word for word, is_agreed in flags.items() if is_agreed]

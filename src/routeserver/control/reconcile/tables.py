@@ -14,7 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from ipaddress import IPv4Address, IPv6Address
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 import structlog
@@ -28,8 +28,8 @@ from routeserver.rib.path import Path
 
 log = structlog.get_logger()
 
-SLICE: Final = 5_000
-"""Prefixes looked at between two turns of the event loop; about 10 ms of work."""
+SLICE: Final = 2_000
+"""Prefixes looked at between two turns of the event loop; some 5 ms of work."""
 
 Owners = Mapping[IPv4Address | IPv6Address, str]
 
@@ -44,7 +44,7 @@ class RouteTables:
         self._owners: Mapping[str, Owners] = {}
         self._rejected: dict[str, dict[tuple[str, Prefix], str]] = defaultdict(dict)
         self._waiting: dict[str, set[Prefix]] = defaultdict(set)
-        self._changed: dict[str, set[Prefix]] = defaultdict(set)
+        self._changed: dict[str, list[list[Prefix]]] = defaultdict(list)
         self._unsure: set[str] = set()
         """Tables in which an update may have stopped halfway: the next `converge` redoes them."""
         self._changing = asyncio.Lock()
@@ -98,20 +98,25 @@ class RouteTables:
         touched = self.tables_of(route_server_id)
         if not touched:
             return
-        prefixes = list(prefixes)
+        slices = list(_slices(prefixes, SLICE))
         for table_id in touched:
-            self._changed[table_id].update(prefixes)
+            self._changed[table_id] += slices
         if self._flush is None or self._flush.done():
             self._flush = asyncio.get_running_loop().create_task(self._flush_changes())
 
     async def _flush_changes(self) -> None:
         while self._changed:
             async with self._changing:
-                changed, self._changed = self._changed, defaultdict(set)
-                for table_id, prefixes in changed.items():
+                changed, self._changed = self._changed, defaultdict(list)
+                for table_id, slices in changed.items():
                     intent = self._intents.get(table_id)
-                    if intent is not None:
-                        await self._update_or_doubt(intent, sorted(prefixes))
+                    if intent is None:
+                        continue
+                    if intent.max_propagated is not None:
+                        # Which prefixes get the room must not depend on how they were sliced.
+                        slices = [sorted(set(chain.from_iterable(slices)))]  # noqa: PLW2901
+                    for prefixes in slices:
+                        await self._update_or_doubt(intent, prefixes)
 
     async def _update_or_doubt(self, intent: TableIntent, prefixes: Sequence[Prefix]) -> None:
         """A table whose update fails is left to the reconciler, and the other tables go on."""

@@ -34,9 +34,7 @@ def arn(row: SecurityGroup | SecurityGroupRule, noun: str) -> str:
     return f"arn:aws:ec2:{row.region}:{row.account_id}:{noun}/{row.id}"
 
 
-def permissions(
-    account_id: str, rules: Iterable[SecurityGroupRule | RuleSpec]
-) -> list[Answer]:
+def permissions(account_id: str, rules: Iterable[SecurityGroupRule | RuleSpec]) -> list[Answer]:
     shown: dict[tuple[object, ...], Answer] = {}
     for rule in rules:
         key = (rule.protocol, rule.from_port, rule.to_port)
@@ -56,9 +54,7 @@ def permissions(
     return list(shown.values())
 
 
-def _add_peer(
-    permission: Answer, account_id: str, rule: SecurityGroupRule | RuleSpec
-) -> None:
+def _add_peer(permission: Answer, account_id: str, rule: SecurityGroupRule | RuleSpec) -> None:
     more = {} if rule.description is None else {"Description": rule.description}
     group_id = rule.group_id if isinstance(rule, RuleSpec) else rule.referenced_group_id
     if group_id is not None:

@@ -1,0 +1,167 @@
+"""The check before every operation: may this principal do this to each resource it is about?
+
+The account's root is not checked. The store is asked only when a policy of the principal looks at
+something that lies there: a resource's tags, its VPC, its zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from routeserver.control.access import context as contexts
+from routeserver.control.access import denials
+from routeserver.control.access.iam_resources import resource_of
+from routeserver.control.access.principal import Principal, PrincipalKind
+from routeserver.control.request import ApiRequest
+from routeserver.domain.refusal import Refusal
+from routeserver.domain.resources import NetworkInterface, Resource, RouteTableAssociation
+from routeserver.ec2 import iam_actions
+from routeserver.ec2.iam_evaluate import Policies, evaluate
+from routeserver.ec2.iam_pattern import Context, Values
+from routeserver.store import Scope, Store, Transaction
+from routeserver.store.schema import TABLES
+from routeserver.store.seal import Seal
+
+UNCHECKED: Final = frozenset({"sts:GetCallerIdentity", "sts:GetSessionToken", "sts:AssumeRole"})
+"""Everyone may ask who they are and for a session of their own; what a role's trust policy says is
+part of AssumeRole itself."""
+
+_TYPES: Final = {type_.kind: type_ for type_ in TABLES if type_.kind}
+
+_VIA: Final[dict[str, tuple[type[Resource], str, str]]] = {
+    "association": (RouteTableAssociation, "id", "route_table_id"),
+    "attachment": (NetworkInterface, "attachment_id", "id"),
+}
+"""What a parameter may name instead of a resource: its type, the field it is, the field meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """One resource to be judged; without an id it is yet to be, or nobody said which."""
+
+    type: str
+    id: str = "*"
+    is_made: bool = False
+
+
+class Authorizer:
+    def __init__(self, store: Store, seal: Seal) -> None:
+        self._store = store
+        self._seal = seal
+
+    async def check(self, request: ApiRequest, now: float) -> None:
+        """Raises Refusal UnauthorizedOperation (EC2) or AccessDenied. `now` is UTC seconds."""
+        caller = request.caller
+        action = f"{request.service}:{request.action}"
+        if request.service == "iam" and _is_session_of_user(caller):
+            raise Refusal(
+                "InvalidClientTokenId",
+                "The security token included in the request is invalid: credentials of "
+                "GetSessionToken cannot call IAM.",
+                403,
+            )
+        if caller.policies is None or action in UNCHECKED:
+            return
+        base = contexts.of_request(request, now)
+        if request.service != "ec2":
+            resource = resource_of(request) if request.service == "iam" else "*"
+            self._judge(caller, caller.policies, action, resource, base)
+            return
+        await self._check_ec2(request, caller, caller.policies, action, base)
+
+    async def _check_ec2(
+        self,
+        request: ApiRequest,
+        caller: Principal,
+        policies: Policies,
+        action: str,
+        base: dict[str, Values],
+    ) -> None:
+        targets = iam_actions.targets(request.action)
+        if not targets:
+            self._judge(caller, policies, action, "*", base)
+            return
+        if any(target.via for target in targets) or contexts.looks_at_resources(policies.keys):
+            async with self._store.read(Scope(request.account_id, request.region)) as tx:
+                subjects = await _subjects(request, tx)
+                facts = [await _facts(request, each, tx) for each in subjects]
+        else:
+            subjects = await _subjects(request, None)
+            facts = [_facts_of_made(request, each) for each in subjects]
+        for subject, known in zip(subjects, facts, strict=True):
+            self._judge(caller, policies, action, _arn(request, subject), {**base, **known})
+        if request.params.get("TagSpecifications"):
+            # "Grant permission to tag resources during creation" (EC2 user guide).
+            base["ec2:createaction"] = (request.action,)
+            for subject in subjects:
+                if subject.is_made:
+                    self._judge(
+                        caller, policies, "ec2:CreateTags", _arn(request, subject), base
+                    )
+
+    def _judge(
+        self, caller: Principal, policies: Policies, action: str, resource: str, context: Context
+    ) -> None:
+        decision = evaluate(policies, action, resource, context)
+        if not decision.allowed:
+            raise denials.unauthorized(caller, action, resource, decision, context, self._seal)
+
+
+def _is_session_of_user(caller: Principal) -> bool:
+    return caller.session is not None and caller.kind is not PrincipalKind.ASSUMED_ROLE
+
+
+async def _subjects(request: ApiRequest, tx: Transaction | None) -> list[_Subject]:
+    found: list[_Subject] = []
+    for target in iam_actions.targets(request.action):
+        if target.is_made:
+            found.append(_Subject(target.type, is_made=True))
+            continue
+        ids: Iterable[str] = dict.fromkeys(iam_actions.ids(target, request.params))
+        if target.via is not None:
+            ids = [] if tx is None else await _meant(tx, target.via, list(ids))
+        subjects = [
+            _Subject(iam_actions.type_of(each) if target.type == "*" else target.type, each)
+            for each in ids
+        ]
+        if not subjects and not target.optional:
+            subjects = [_Subject(target.type)]
+        found += subjects
+    return found or [_Subject("*")]
+
+
+async def _meant(tx: Transaction, via: str, ids: list[str]) -> list[str]:
+    known = _VIA.get(via)
+    if known is None or not ids:
+        return []
+    type_, field, meant = known
+    return [getattr(row, meant) for row in await tx.list(type_, **{field: ids})]
+
+
+async def _facts(request: ApiRequest, subject: _Subject, tx: Transaction) -> Context:
+    if subject.id == "*":
+        return _facts_of_made(request, subject)
+    type_ = _TYPES.get(subject.type)
+    row = None if type_ is None else await tx.get(type_, subject.id)
+    tags = (await tx.tags_of([subject.id]))[subject.id]
+    return contexts.of_resource(subject.type, subject.id, row, tags, request)
+
+
+def _facts_of_made(request: ApiRequest, subject: _Subject) -> Context:
+    if subject.is_made:
+        return contexts.of_made(request)
+    return contexts.of_resource(subject.type, subject.id, None, {}, request)
+
+
+def _arn(request: ApiRequest, subject: _Subject) -> str:
+    if subject.type == "*":
+        return "*" if subject.id == "*" else f"{_prefix(request)}:*/{subject.id}"
+    if subject.type == "image":
+        return f"arn:aws:ec2:{request.region}::image/{subject.id}"
+    return f"{_prefix(request)}:{subject.type}/{subject.id}"
+
+
+def _prefix(request: ApiRequest) -> str:
+    return f"arn:aws:ec2:{request.region}:{request.account_id}"
