@@ -74,6 +74,7 @@ CLOCKS: Final = frozenset({"now", "utcnow", "today"})
 
 ONLY_IN: Final = {
     "botocore": ("ec2",),
+    "cryptography": ("store",),
     "sqlalchemy": ("store",),
     "alembic": ("store",),
     "starlette": ("http", "app"),

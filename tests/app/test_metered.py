@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from routeserver.app.metered import MeteredApi
+from routeserver.control.access.principal import Credential
 from routeserver.control.api import ApiRequest
 from routeserver.domain.refusal import Refusal
-from routeserver.http.api import KeyRecord
 from routeserver.observe.metrics import Metrics, Snapshot
 
 REQUEST = ApiRequest("ec2", "DescribeVpcs", {}, "1", "arn", "u", "us-east-1", "id")
@@ -21,7 +21,7 @@ class OneAnswer:
     def __init__(self, answer: Mapping[str, Any] | Exception) -> None:
         self.answer = answer
 
-    async def secret_of(self, access_key_id: str) -> KeyRecord | None:  # noqa: ARG002
+    async def credential(self, access_key_id: str, session_token: str | None) -> Credential | None:
         return None
 
     async def call(self, request: ApiRequest) -> Mapping[str, Any]:  # noqa: ARG002
@@ -59,4 +59,4 @@ async def test_a_call_is_counted_under_its_code(
 async def test_who_asks_is_not_its_business() -> None:
     metrics = Metrics(Snapshot, version="1", actions=())
     api = MeteredApi(OneAnswer({}), metrics, lambda: 0.0, log_requests=False)
-    assert await api.secret_of("AKIA") is None
+    assert await api.credential("AKIA", None) is None

@@ -12,6 +12,9 @@ from routeserver.app.data_dir import ROOT_KEY, database_url, read_root_key, writ
 from routeserver.app.errors import StartError
 from routeserver.app.root_key import ensure_root_key, new_root_key
 from routeserver.store import Store
+from routeserver.store.seal import Seal
+
+SEAL = Seal(b"k" * 32, os.urandom)
 
 
 def test_a_key_has_amazons_forms() -> None:
@@ -29,14 +32,15 @@ def test_the_lowest_and_the_highest_chance_give_an_account() -> None:
 async def test_every_start_finds_the_same_key(tmp_path: Path) -> None:
     store = await Store.open(database_url(tmp_path))
     try:
-        first = await ensure_root_key(tmp_path, store, os.urandom)
-        assert await ensure_root_key(tmp_path, store, os.urandom) == first
+        first = await ensure_root_key(tmp_path, store, SEAL, os.urandom)
+        assert await ensure_root_key(tmp_path, store, SEAL, os.urandom) == first
         async with store.read() as tx:
             known = await tx.access_key(first.access_key_id)
     finally:
         await store.close()
     assert known is not None
-    assert known.secret == first.secret_access_key
+    assert first.secret_access_key not in known.secret
+    assert SEAL.open(known.secret, first.access_key_id) == first.secret_access_key
     assert known.principal_arn == f"arn:aws:iam::{first.account_id}:root"
     assert read_root_key(tmp_path) == first
 
@@ -45,11 +49,11 @@ async def test_a_database_that_forgot_the_key_is_told_again(tmp_path: Path) -> N
     other = tmp_path / "other"
     other.mkdir()
     store = await Store.open(database_url(tmp_path))
-    key = await ensure_root_key(tmp_path, store, os.urandom)
+    key = await ensure_root_key(tmp_path, store, SEAL, os.urandom)
     await store.close()
     store = await Store.open(database_url(other))
     try:
-        assert await ensure_root_key(tmp_path, store, os.urandom) == key
+        assert await ensure_root_key(tmp_path, store, SEAL, os.urandom) == key
         async with store.read() as tx:
             assert await tx.access_key(key.access_key_id) is not None
     finally:
@@ -59,9 +63,9 @@ async def test_a_database_that_forgot_the_key_is_told_again(tmp_path: Path) -> N
 async def test_a_lost_key_file_is_written_again_from_the_database(tmp_path: Path) -> None:
     store = await Store.open(database_url(tmp_path))
     try:
-        first = await ensure_root_key(tmp_path, store, os.urandom)
+        first = await ensure_root_key(tmp_path, store, SEAL, os.urandom)
         (tmp_path / ROOT_KEY).unlink()
-        assert await ensure_root_key(tmp_path, store, os.urandom) == first
+        assert await ensure_root_key(tmp_path, store, SEAL, os.urandom) == first
     finally:
         await store.close()
     assert read_root_key(tmp_path) == first

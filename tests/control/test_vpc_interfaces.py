@@ -216,7 +216,9 @@ async def test_attributes_are_changed_and_shown_one_by_one(cloud: Cloud, subnet_
 
     assert await shown("sourceDestCheck") == {**this, "SourceDestCheck": {"Value": False}}
     assert await shown("description") == {**this, "Description": {"Value": "router"}}
-    assert await shown("groupSet") == {**this, "Groups": []}
+    (default,) = (await cloud("DescribeSecurityGroups"))["SecurityGroups"]
+    groups = [{"GroupId": default["GroupId"], "GroupName": "default"}]
+    assert await shown("groupSet") == {**this, "Groups": groups}
     assert await shown("attachment") == this
     cases: list[tuple[dict[str, Any], str]] = [
         ({"Groups": ["sg-0123456789abcdef0"]}, "InvalidSecurityGroupID.NotFound"),

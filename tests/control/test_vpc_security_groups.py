@@ -266,7 +266,8 @@ async def test_rules_are_modified_in_place(cloud: Cloud) -> None:
     await cloud(
         "UpdateSecurityGroupRuleDescriptionsIngress", **this, SecurityGroupRuleDescriptions=texts
     )
-    (permission,) = (await shown(cloud, group_id))["IpPermissions"][:1]
+    permissions = (await shown(cloud, group_id))["IpPermissions"]
+    (permission,) = [each for each in permissions if each["IpProtocol"] == "udp"]
     assert permission["Ipv6Ranges"] == [{"CidrIpv6": "fd00::/8", "Description": "new"}]
 
 

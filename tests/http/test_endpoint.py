@@ -14,6 +14,7 @@ from botocore.credentials import Credentials
 from starlette.applications import Starlette
 from starlette.types import Message
 
+from routeserver.control.access.principal import root
 from routeserver.control.api import ApiRequest
 from routeserver.domain.refusal import Refusal
 from routeserver.ec2.faults import Fault
@@ -51,6 +52,9 @@ async def test_a_signed_request_reaches_the_api_and_is_answered(api: FakeApi, as
             user_id=ACCOUNT,
             region="us-east-1",
             request_id="req-1",
+            principal=root(ACCOUNT, KEY_ID),
+            source_ip="127.0.0.1",
+            user_agent=response.request.headers["user-agent"],
         )
     ]
 

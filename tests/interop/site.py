@@ -6,12 +6,26 @@ Each daemon takes an address of its own inside the VPC, so that nothing they bin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv6Network
+from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
+from routeserver.cli.operator_client import Operator
 from tests.running import Server, eventually
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an appliance stands, and the peer that it is to the server."""
+
+    address: str
+    ipv6: str
+    asn: int
+    peer_id: str
 
 
 @dataclass
@@ -28,6 +42,21 @@ class Site:
     """The subnet's IPv6 block."""
     interfaces: dict[str, str] = field(default_factory=dict)
     """The network interface made for each appliance address."""
+    peer_ids: list[str] = field(default_factory=list)
+    """Of the appliances that are there now."""
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path, network: str, *, bgp_port: int, bfd_port: int) -> Iterator[Site]:
+        """A site in profile ``open``, with its server; it ends with the block."""
+        arguments = ("--profile=open",)
+        server = Server(folder, bgp_port=bgp_port, bfd_port=bfd_port, arguments=arguments)
+        try:
+            server.start()
+            yield cls.build(server, network)
+        finally:
+            if server.process is not None:
+                server.stop()
 
     @classmethod
     def build(cls, server: Server, network: str = "127.60", asn: int = 65000) -> Site:
@@ -98,8 +127,87 @@ class Site:
             },
         )["RouteServerPeer"]
         peer_id = str(peer["RouteServerPeerId"])
+        self.peer_ids.append(peer_id)
         eventually("peer", lambda: self.peer(peer_id)["State"], lambda state: state == "available")
         return peer_id
+
+    def place(self, asn: int, **settings: object) -> Place:
+        """An appliance at an address that nobody had, its peer with these settings."""
+        number = 10 + len(self.interfaces)
+        address = f"{self.endpoint_address.rpartition('.')[0]}.{number}"
+        ipv6 = str(self.ipv6_network[number])
+        peer_id = self.add_appliance(address, asn, ipv6=ipv6)
+        if settings:
+            self.set(peer_id, **settings)
+        return Place(address, ipv6, asn, peer_id)
+
+    def remove_appliances(self) -> None:
+        """Delete every peer, and with it whatever is kept of its routes."""
+        gone, self.peer_ids = self.peer_ids, []
+        for peer_id in gone:
+            self.ec2.delete_route_server_peer(RouteServerPeerId=peer_id)
+        eventually("no routes", self.table, lambda table: not table)
+
+    # --- the operator's side ------------------------------------------------------------------
+
+    @property
+    def operator(self) -> Operator:
+        return Operator(self.server.data_dir)
+
+    def set(self, peer_id: str, **settings: object) -> None:
+        """As `routeserver peer set` does."""
+        self.operator.ask("peer-set", peer=peer_id, settings=settings)
+
+    def session(self, peer_id: str) -> Any:
+        """As `routeserver show peer` has it."""
+        return self.operator.ask("show-peer", peer=peer_id)["peer"]
+
+    def explained(self, prefix: str) -> Any:
+        """What `routeserver show route --why` knows of a prefix; None when it is in no RIB."""
+        found = self.operator.ask("show-route", prefix=prefix)["routes"]
+        return found[0] if found else None
+
+    def fib(self) -> dict[str, str]:
+        """The peer of each prefix's best path; the first 10,000."""
+        found = self.operator.ask("list-routes", fib=True, limit=10_000)["routes"]
+        return {route["prefix"]: route["peer"] for route in found}
+
+    def wait_negotiated(self, peer_id: str, seconds: float = 30.0) -> Any:
+        """What the session has agreed on, once it is up."""
+        return eventually(
+            "session up", lambda: self.session(peer_id)["negotiated"], bool, seconds
+        )
+
+    def wait_error(self, peer_id: str, text: str, seconds: float = 15.0) -> None:
+        """Until the peer's last session is shown to have ended for a reason with `text` in it."""
+        eventually(
+            "last error",
+            lambda: self.session(peer_id)["last_error"] or "",
+            lambda error: text in error,
+            seconds,
+        )
+
+    def wait_logged(self, event: str, peer_id: str, seconds: float = 15.0) -> None:
+        """Until the server's log has an event about the peer."""
+        log = self.server.data_dir / "stderr.jsonl"
+        eventually(
+            f"the server logs {event}",
+            lambda: [
+                line
+                for line in log.read_text().splitlines()
+                if f'"{event}"' in line and peer_id in line
+            ],
+            bool,
+            seconds,
+        )
+
+    def restart_server(self) -> None:
+        """Kill the server without a word and start it anew on the same data."""
+        self.server.stop(SIGKILL)
+        self.server.start()
+        self.ec2 = self.server.client()
+
+    # --- what the API shows -------------------------------------------------------------------
 
     def peer(self, peer_id: str) -> Any:
         found = self.ec2.describe_route_server_peers(RouteServerPeerIds=[peer_id])

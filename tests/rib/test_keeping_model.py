@@ -31,7 +31,7 @@ PEERS: Final = ["a", "b"]
 GRACE_S: Final = 10.0
 STORIES: Final = 200
 STEPS: Final = 80
-NEXT_HOP: Final = {
+NEXT_HOP: Final[dict[Family, IPv4Address | IPv6Address]] = {
     Family.IPV4: IPv4Address("192.0.2.1"),
     Family.IPV6: IPv6Address("2001:db8::1"),
 }

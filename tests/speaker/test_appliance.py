@@ -162,8 +162,11 @@ def test_a_bad_option_is_refused_with_a_sentence(option: str, value: str, senten
 async def test_sighup_restarts_it_gracefully(
     speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
 ) -> None:
-    settings = {"graceful_restart": True, "md5_password": "key", "graceful_shutdown": True}
-    await speaker.converge(route_server(peer("rsp-a", A, **settings)))
+    await speaker.converge(
+        route_server(
+            peer("rsp-a", A, graceful_restart=True, md5_password="key", graceful_shutdown=True)
+        )
+    )
     options = {
         **REQUIRED,
         "--peer": f"{ENDPOINT}:{fabric.ports[ENDPOINT]}",

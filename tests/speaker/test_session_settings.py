@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from ipaddress import IPv4Address
+from typing import Any
 
 from routeserver.bgp.errors import Cease, ErrorCode, Notification, cease, hard_reset
 from routeserver.bgp.events import Established, SessionClosed
@@ -43,7 +44,8 @@ def test_only_what_differs_has_one() -> None:
 
 def test_what_an_open_says_restarts_a_session_and_nothing_else_does() -> None:
     for field in fields(PeerSettings):
-        other = replace(OPEN_DEFAULTS, **{field.name: _other(getattr(OPEN_DEFAULTS, field.name))})
+        changed: dict[str, Any] = {field.name: _other(getattr(OPEN_DEFAULTS, field.name))}
+        other = replace(OPEN_DEFAULTS, **changed)
         try:
             differs = of(other) != of(OPEN_DEFAULTS)
         except (AttributeError, TypeError):

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from benchmarks.routing.daemons import cloud
 from benchmarks.routing.daemons.base import Counts, Setup
 from benchmarks.routing.process import BenchmarkError, Child, tree, wait_for
@@ -79,7 +81,10 @@ class Ours:
         wait_for("routeserver", self._listens, 60)
         url = urlsplit(str(self.info["endpoint_url"]))
         self._metrics = http.client.HTTPConnection(url.hostname or "", url.port, timeout=120)
-        return cloud.build(self.client(), setup)
+        try:
+            return cloud.build(self.client(), setup)
+        except (BotoCoreError, ClientError) as error:
+            raise BenchmarkError(f"routeserver cannot be set up: {error}") from error
 
     def client(self) -> Any:
         """boto3's, for EC2."""

@@ -26,7 +26,7 @@ def learn(
         try:
             remote = daemon.start(Setup(folder, ADDRESS, [FIRST], is_ipv6=kind is Kind.IPV6))
             feeding.add(session_specs(files, kind, count, remote, [FIRST]))
-            life = Life(daemon, feeding)
+            life = Life(daemon, feeding, count)
             feeding.open([FIRST.name])
             life.calibrate()
             cpu, looks = life.cpu(), life.looks

@@ -1,7 +1,8 @@
 """The data directory: one server at a time, the root access key, and where the server listens.
 
 ``lock`` is held (flock) for as long as the server lives and holds its process id. ``root-key.json``
-is the root access key, mode 0600, made at the first start. ``server.json`` is the address of the
+is the root access key, mode 0600, made at the first start; ``secret-key.json``, of the same mode, is
+what the other secrets in the database are sealed with. ``server.json`` is the address of the
 last start, so that ``routeserver env`` finds it. The embedded database lives beside them, and so do
 ``bfd.sock`` and ``bfd.log`` of the BFD daemon, which outlives the server.
 """
@@ -25,6 +26,8 @@ from routeserver.app.errors import StartError
 
 LOCK: Final = "lock"
 ROOT_KEY: Final = "root-key.json"
+SECRET_KEY: Final = "secret-key.json"
+AUDIT: Final = "audit.jsonl"
 SERVER: Final = "server.json"
 DATABASE: Final = "routeserver.db"
 
@@ -51,6 +54,13 @@ class RootKey:
     account_id: str
     access_key_id: str
     secret_access_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """What secrets are sealed with, in hexadecimal digits."""
+
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +123,33 @@ def read_root_key(path: Path) -> RootKey | None:
     """The root access key, or None where no server has been started. Raises StartError."""
     key = _read(path, ROOT_KEY, RootKey)
     if key is not None:
-        with readable_errors(path):
-            mode = stat.S_IMODE((path / ROOT_KEY).stat().st_mode)
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise StartError(
-                f"others may read or change the root key (mode {mode:04o}); "
-                f"run chmod 600 {path / ROOT_KEY}"
-            )
+        _must_be_private(path / ROOT_KEY, "the root key")
     return key
+
+
+def _must_be_private(file: Path, what: str) -> None:
+    with readable_errors(file.parent):
+        mode = stat.S_IMODE(file.stat().st_mode)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise StartError(
+            f"others may read or change {what} (mode {mode:04o}); run chmod 600 {file}"
+        )
 
 
 def write_root_key(path: Path, key: RootKey) -> None:
     _write(path, ROOT_KEY, asdict(key))
+
+
+def read_secret_key(file: Path) -> SecretKey | None:
+    """The key in this file, or None where there is none. Raises StartError."""
+    key = _read(file.parent, file.name, SecretKey)
+    if key is not None:
+        _must_be_private(file, "the secret key")
+    return key
+
+
+def write_secret_key(file: Path, key: SecretKey) -> None:
+    _write(file.parent, file.name, asdict(key))
 
 
 def read_server_info(path: Path) -> ServerInfo | None:

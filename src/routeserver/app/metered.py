@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import structlog
 
-from routeserver.control.api import ApiRequest
+from routeserver.control.access.principal import Credential
+from routeserver.control.request import ApiRequest
 from routeserver.domain.refusal import Refusal
 from routeserver.ec2.faults import Fault
-from routeserver.http.api import Api, KeyRecord
+from routeserver.http.api import Api
 from routeserver.observe.metrics import Metrics
 
 OK: Final = "OK"
@@ -29,8 +30,8 @@ class MeteredApi:
     clock: Callable[[], float]
     log_requests: bool
 
-    async def secret_of(self, access_key_id: str) -> KeyRecord | None:
-        return await self.api.secret_of(access_key_id)
+    async def credential(self, access_key_id: str, session_token: str | None) -> Credential | None:
+        return await self.api.credential(access_key_id, session_token)
 
     async def call(self, request: ApiRequest) -> Mapping[str, Any]:
         began = self.clock()

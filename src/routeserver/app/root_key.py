@@ -12,38 +12,55 @@ from collections.abc import Callable
 from pathlib import Path
 
 from routeserver.app.data_dir import RootKey, read_root_key, write_root_key
+from routeserver.app.errors import StartError
 from routeserver.store import AccessKey, Store
+from routeserver.store.seal import Seal, SealError
 
 
 async def ensure_root_key(
-    data_dir: Path, store: Store, random_bytes: Callable[[int], bytes]
+    data_dir: Path, store: Store, seal: Seal, random_bytes: Callable[[int], bytes]
 ) -> RootKey:
     """The root key of this data directory, known to the store. Raises StartError or StoreError."""
     key = read_root_key(data_dir)
     if key is None:
-        key = await _known_key(store) or new_root_key(random_bytes)
+        key = await _known_key(store, seal) or new_root_key(random_bytes)
         write_root_key(data_dir, key)
-    known = AccessKey(
-        access_key_id=key.access_key_id,
-        secret=key.secret_access_key,
-        account_id=key.account_id,
-        user_id=key.account_id,
-        principal_arn=f"arn:aws:iam::{key.account_id}:root",
-    )
     async with store.write() as tx:
-        if await tx.access_key(key.access_key_id) != known:
-            await tx.put_access_key(known)
+        known = await tx.access_key(key.access_key_id)
+        if known is None or _opened(known, seal) != key.secret_access_key:
+            await tx.put_access_key(
+                AccessKey(
+                    access_key_id=key.access_key_id,
+                    secret=seal.seal(key.secret_access_key, key.access_key_id),
+                    account_id=key.account_id,
+                    user_id=key.account_id,
+                    principal_arn=f"arn:aws:iam::{key.account_id}:root",
+                )
+            )
     return key
 
 
-async def _known_key(store: Store) -> RootKey | None:
+async def _known_key(store: Store, seal: Seal) -> RootKey | None:
     """The key of an earlier start whose file is gone: without it, its account's resources would be
     out of reach.
     """
     async with store.read() as tx:
         for known in await tx.access_keys_of(":root"):
-            return RootKey(known.account_id, known.access_key_id, known.secret)
+            secret = _opened(known, seal)
+            if secret is None:
+                raise StartError(
+                    "the root key's file is missing, and the database's copy was sealed with "
+                    "another secret key; restore either file from a backup"
+                )
+            return RootKey(known.account_id, known.access_key_id, secret)
     return None
+
+
+def _opened(key: AccessKey, seal: Seal) -> str | None:
+    try:
+        return seal.open(key.secret, key.access_key_id)
+    except SealError:
+        return None
 
 
 def new_root_key(random_bytes: Callable[[int], bytes]) -> RootKey:

@@ -26,8 +26,12 @@ from routeserver.app.inventory import Inventory
 from routeserver.app.metered import MeteredApi
 from routeserver.app.operator_socket import operator_socket
 from routeserver.app.root_key import ensure_root_key
+from routeserver.app.secret_key import ensure_seal
 from routeserver.bfd.session import BfdConfig
 from routeserver.bfdd.client import BfdDaemon, BfdDaemonError
+from routeserver.control.access.access import Access
+from routeserver.control.access.directory import Directory
+from routeserver.control.access.throttle import Throttle
 from routeserver.control.api import Api
 from routeserver.control.operator.book import PeerSettingsBook, PeersFileError
 from routeserver.control.operator.desk import Desk
@@ -43,6 +47,7 @@ from routeserver.http.endpoint import Limits as HttpLimits
 from routeserver.http.operator import make_operator_app
 from routeserver.http.operator_server import operator_server_config
 from routeserver.http.server import server_config
+from routeserver.observe.audit import AuditTrail
 from routeserver.observe.loop_ticker import LoopTicker
 from routeserver.observe.metrics import Metrics
 from routeserver.observe.recorder import Recorder
@@ -51,6 +56,10 @@ from routeserver.settings.peers_file import read_peers_file
 from routeserver.speaker.speaker import Speaker
 from routeserver.speaker.spec import Limits, Timers
 from routeserver.store import Store
+from routeserver.store.seal import Seal
+
+OTHERS_WRITE_S: Final = 5.0
+"""How long credentials may be older than a database that other servers write, too."""
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -85,7 +94,12 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
     bgp_port = _bgp_port(fabric, settings.bgp_port)
     store = await Store.open(settings.database_url or data_dir.database_url(settings.data_dir))
     parts.push_async_callback(store.close)
-    await ensure_root_key(settings.data_dir, store, os.urandom)
+    seal = ensure_seal(settings.data_dir, settings.secret_key_file, os.urandom)
+    await ensure_root_key(settings.data_dir, store, seal, os.urandom)
+    trail = _audit_trail(settings)
+    if trail is not None:
+        trail.start()
+        parts.callback(trail.close)
 
     world = World(MemoryDataPlane())
     bfd = BfdDaemon(
@@ -139,6 +153,7 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         inventory.snapshot,
         version=routeserver.__version__,
         actions=[action for operations in OPERATIONS.values() for action in operations],
+        audit_lost=lambda: 0 if trail is None else trail.lost,
     )
     api = Api(
         store,
@@ -147,6 +162,7 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         wall_clock=time.time,
         random_bytes=os.urandom,
         wake=reconciling.wake,
+        access=_access(settings, store, seal),
     )
     app = make_app(
         MeteredApi(api, metrics, time.monotonic, settings.access_log),
@@ -154,6 +170,7 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         metrics.render,
         regions=settings.regions,
         limits=HttpLimits(body_bytes=settings.body_limit_bytes),
+        audit=None if trail is None else trail.write,
     )
     await parts.enter_async_context(serving(server_config(app), listening))
 
@@ -213,6 +230,21 @@ def _reread(book: PeerSettingsBook, reconciling: ReconcileLoop) -> None:
         return
     _log.info("peers_file_read", path=book.file.path or None, sections=len(book.file.sections))
     reconciling.wake()
+
+
+def _access(settings: Settings, store: Store, seal: Seal) -> Access:
+    # The embedded database is this process's alone; another may be written by others.
+    keep_s = None if settings.database_url is None else OTHERS_WRITE_S
+    directory = Directory(store, seal, time.monotonic, keep_s)
+    rates = settings.request_rate
+    return Access(seal, directory, None if rates is None else Throttle(rates, time.monotonic))
+
+
+def _audit_trail(settings: Settings) -> AuditTrail | None:
+    if settings.audit_bytes is None:
+        return None
+    path = settings.data_dir / data_dir.AUDIT
+    return AuditTrail(path, settings.audit_bytes, settings.audit_files)
 
 
 def policy_of(settings: Settings) -> Policy:

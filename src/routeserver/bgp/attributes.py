@@ -82,16 +82,16 @@ class AttributeTable:
 
     def file(self, key: ListKey, decoded: DecodedAttributes) -> None:
         octets = len(key) if isinstance(key, bytes) else len(key[0]) + len(key[1])
-        self._make_room(2 * octets + _ENTRY_OCTETS)
+        self._octets += 2 * octets + _ENTRY_OCTETS
+        if self._octets > _MAX_OCTETS:
+            self._forget_all()
         self.entries[key] = decoded
 
-    def intern(self, raw: bytes, rank_high: int, rank_low: int, *, mp: bool) -> AttributeSet:
-        """The set of a plain list, to be decoded when somebody asks; `mp`: of routes that stand in
-        MP_REACH_NLRI."""
-        self._make_room(len(raw) + _PLAIN_OCTETS)
-        made = AttributeSet(raw, rank_high, rank_low, self)
-        (self.plain_mp if mp else self.plain)[raw] = made
-        return made
+    def make_room(self, octets: int) -> None:
+        """For another plain list of so many octets."""
+        self._octets += octets + _PLAIN_OCTETS
+        if self._octets > _MAX_OCTETS:
+            self._forget_all()
 
     def accepts_next_hop(self, octets: bytes) -> bool:
         """Whether there is nothing to say against an IPv4 or IPv6 next hop."""
@@ -124,13 +124,11 @@ class AttributeTable:
         if self.plain.pop(raw, None) is not None or self.plain_mp.pop(raw, None) is not None:
             self._octets -= len(raw) + _PLAIN_OCTETS
 
-    def _make_room(self, octets: int) -> None:
-        self._octets += octets
-        if self._octets > _MAX_OCTETS:
-            self.plain.clear()
-            self.plain_mp.clear()
-            self.entries.clear()
-            self._octets = octets
+    def _forget_all(self) -> None:
+        self.plain.clear()
+        self.plain_mp.clear()
+        self.entries.clear()
+        self._octets = 0
 
 
 def _decode_plain(raw: bytes, context: DecodeContext) -> DecodedAttributes:

@@ -18,6 +18,8 @@ cdef class RouteReader:
     cdef Py_ssize_t used, count
     cdef unsigned long long rank_high
     cdef unsigned int rank_low, origin, hops
+    cdef const unsigned char[::1] octets
+    cdef const unsigned char[::1] judged
     cdef unsigned char[::1] masks, kinds, lengths, units
     cdef object _words
     cdef unsigned int[::1] words
@@ -29,32 +31,36 @@ cdef class RouteReader:
 
     @cython.locals(withdrawn=Py_ssize_t, middle=Py_ssize_t, first=Py_ssize_t, nlri=Py_ssize_t,
                    raw=bytes, attribute_set=AttributeSet)
-    cdef bint _take_update(self, bytes data, const unsigned char[::1] octets, Py_ssize_t start,
+    cdef bint _take_update(self, bytes data, Py_ssize_t start,
                            Py_ssize_t end) except -1
-    cdef bint _withdraw4(self, const unsigned char[::1] octets, Py_ssize_t start, Py_ssize_t end) except -1
+    cdef bint _withdraw4(self, Py_ssize_t start, Py_ssize_t end) except -1
     @cython.locals(at=Py_ssize_t, flags=cython.uint, value=Py_ssize_t, length=Py_ssize_t,
                    stop=Py_ssize_t, code=cython.uint)
-    cdef bint _take_mp(self, bytes data, const unsigned char[::1] octets, Py_ssize_t first,
+    cdef bint _take_mp(self, bytes data, Py_ssize_t first,
                        Py_ssize_t end) except -1
     @cython.locals(hops=Py_ssize_t, nlri=Py_ssize_t, raw=bytes, head=bytes,
                    attribute_set=AttributeSet)
-    cdef bint _take_reach(self, bytes data, const unsigned char[::1] octets, Py_ssize_t first,
+    cdef bint _take_reach(self, bytes data, Py_ssize_t first,
                           Py_ssize_t at, Py_ssize_t value, Py_ssize_t stop, Py_ssize_t end) except -1
-    cdef AttributeSet _judge(self, bytes raw, bint mp)
+    @cython.locals(made=AttributeSet)
+    cdef AttributeSet _judge(self, bytes raw, Py_ssize_t start, bint mp)
     @cython.locals(end=Py_ssize_t, at=Py_ssize_t, seen=cython.ulonglong, required=cython.ulonglong,
                    flags=cython.uint, code=cython.uint, value=Py_ssize_t, length=Py_ssize_t,
                    stop=Py_ssize_t, unit=Py_ssize_t)
-    cdef bint _is_plain(self, bytes raw, const unsigned char[::1] octets, bint mp) except -1
-    cdef bint _is_usual(self, bytes raw, const unsigned char[::1] octets, unsigned int code,
+    cdef bint _is_plain(self, bytes raw, Py_ssize_t start, bint mp) except -1
+    @cython.locals(hop=Py_ssize_t)
+    cdef bint _is_usual(self, bytes raw, Py_ssize_t start, unsigned int code,
                         Py_ssize_t value, Py_ssize_t stop) except -1
+    @cython.locals(word=cython.uint)
+    cdef unsigned int _word(self, Py_ssize_t at) noexcept
     @cython.locals(hops=cython.uint, stop=Py_ssize_t, asn=cython.uint)
-    cdef unsigned int _path_length(self, const unsigned char[::1] octets, Py_ssize_t at,
+    cdef unsigned int _path_length(self, Py_ssize_t at,
                                    Py_ssize_t end) noexcept
     @cython.locals(used=Py_ssize_t, length=cython.uint, size=Py_ssize_t, address=cython.uint)
-    cdef bint _take_ipv4(self, const unsigned char[::1] octets, Py_ssize_t at, Py_ssize_t end) except -1
+    cdef bint _take_ipv4(self, Py_ssize_t at, Py_ssize_t end) except -1
     @cython.locals(used=Py_ssize_t, length=cython.int, size=Py_ssize_t, number=cython.int,
                    left=Py_ssize_t, word=cython.uint, base=Py_ssize_t, spare=cython.int)
-    cdef bint _take_ipv6(self, const unsigned char[::1] octets, Py_ssize_t at, Py_ssize_t end) except -1
+    cdef bint _take_ipv6(self, Py_ssize_t at, Py_ssize_t end) except -1
     cdef void _turn_to(self, bint is_ipv6) except *
     @cython.locals(runs=Py_ssize_t)
     cdef void _end_run(self, AttributeSet attribute_set) except *

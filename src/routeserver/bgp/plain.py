@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Protocol
 
-from routeserver.net.attribute_set import AttributeSet
+from routeserver.net.attribute_set import AttributeCodec, AttributeSet
 from routeserver.net.path import DEFAULT_PREFERENCE, MAX_PREFERENCE
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
 from routeserver.net.route_batch import RouteBatch, to_words
@@ -63,14 +63,7 @@ def _column(values: dict[int, int], unknown: int = 0xFF) -> array[int]:
     return array("B", [values.get(code, unknown) for code in range(LAST_CODE + 1)])
 
 
-def _word(octets: Sequence[int], at: int) -> int:
-    word = octets[at]
-    word = word << 8 | octets[at + 1]
-    word = word << 8 | octets[at + 2]
-    return word << 8 | octets[at + 3]
-
-
-class SetTable(Protocol):
+class SetTable(AttributeCodec, Protocol):
     """What a session knows about attribute lists; both dicts are read directly. Apart, because a
     list that is around the routes of MP_REACH_NLRI may have the octets of one that is around none.
     """
@@ -78,7 +71,8 @@ class SetTable(Protocol):
     plain: dict[bytes, AttributeSet]
     plain_mp: dict[bytes, AttributeSet]
 
-    def intern(self, raw: bytes, rank_high: int, rank_low: int, *, mp: bool) -> AttributeSet: ...
+    def make_room(self, octets: int) -> None:
+        """Another list of so many octets is about to be added."""
 
     def accepts_next_hop(self, octets: bytes) -> bool: ...
 
@@ -113,6 +107,10 @@ class RouteReader:
         self.hops = 0
         self.rank_high = 0
         self.rank_low = 0
+        self.octets: Sequence[int] = b""
+        """What is being read."""
+        self.judged: Sequence[int] = b""
+        """What holds the attribute list that is being judged."""
         self._words = array("I", bytes(4 * 1024))
         self.words = self._words
 
@@ -122,7 +120,7 @@ class RouteReader:
         """Take the plain UPDATEs that begin at `position`; answers where the first message that is
         none, or is not all there, begins.
         """
-        octets = data
+        self.octets = octets = data
         size = len(data)
         while size - position >= SMALLEST:
             length = octets[position + 16] << 8 | octets[position + 17]
@@ -135,7 +133,7 @@ class RouteReader:
             ):
                 break
             closed, runs, count, used = len(self.batches), len(self.sets), self.count, self.used
-            if not self._take_update(data, octets, position + 19, position + length):
+            if not self._take_update(data, position + 19, position + length):
                 self._undo(closed, runs, count, used)
                 break
             position += length
@@ -161,54 +159,55 @@ class RouteReader:
 
     # --- one UPDATE -------------------------------------------------------------------------------
 
-    def _take_update(self, data: bytes, octets: Sequence[int], start: int, end: int) -> bool:
-        withdrawn = octets[start] << 8 | octets[start + 1]
+    def _take_update(self, data: bytes, start: int, end: int) -> bool:
+        withdrawn = self.octets[start] << 8 | self.octets[start + 1]
         middle = start + 2 + withdrawn
         if middle + 2 > end:
             return False
         first = middle + 2
-        nlri = first + (octets[middle] << 8 | octets[middle + 1])
+        nlri = first + (self.octets[middle] << 8 | self.octets[middle + 1])
         if nlri > end or not (self.ipv4 or (withdrawn == 0 and nlri == end)):
             return False
         if nlri == first:
             # Without attributes it can only withdraw; with nothing at all it is an End-of-RIB.
-            return withdrawn > 0 and nlri == end and self._withdraw4(octets, start + 2, middle)
+            return withdrawn > 0 and nlri == end and self._withdraw4(start + 2, middle)
         if nlri == end:
-            return withdrawn == 0 and self.ipv6 and self._take_mp(data, octets, first, end)
+            return withdrawn == 0 and self.ipv6 and self._take_mp(data, first, end)
         raw = data[first:nlri]
         attribute_set = self.plain.get(raw)
         if attribute_set is None:
-            attribute_set = self._judge(raw, False)
+            self.judged = self.octets
+            attribute_set = self._judge(raw, first, False)
             if attribute_set is None:
                 return False
-        if withdrawn > 0 and not self._withdraw4(octets, start + 2, middle):
+        if withdrawn > 0 and not self._withdraw4(start + 2, middle):
             return False
         self._turn_to(False)
-        if not self._take_ipv4(octets, nlri, end):
+        if not self._take_ipv4(nlri, end):
             return False
         self._end_run(attribute_set)
         return True
 
-    def _withdraw4(self, octets: Sequence[int], start: int, end: int) -> bool:
+    def _withdraw4(self, start: int, end: int) -> bool:
         self._turn_to(False)
-        if not self._take_ipv4(octets, start, end):
+        if not self._take_ipv4(start, end):
             return False
         self._end_run(None)
         return True
 
-    def _take_mp(self, data: bytes, octets: Sequence[int], first: int, end: int) -> bool:
+    def _take_mp(self, data: bytes, first: int, end: int) -> bool:
         """An UPDATE whose routes are in MP_REACH_NLRI or MP_UNREACH_NLRI: IPv6 unicast."""
         at = first
         code = 0
         while at + 3 <= end:
-            flags = octets[at]
-            code = octets[at + 1]
+            flags = self.octets[at]
+            code = self.octets[at + 1]
             value = at + (4 if flags & EXTENDED else 3)
             if value > end:
                 return False
-            length = octets[value - 1]
+            length = self.octets[value - 1]
             if flags & EXTENDED:
-                length |= octets[value - 2] << 8
+                length |= self.octets[value - 2] << 8
             stop = value + length
             if stop > end:
                 return False
@@ -219,12 +218,12 @@ class RouteReader:
             return False
         if flags & 0xE0 != 0x80 or length <= 3:
             return False
-        if octets[value] != 0 or octets[value + 1] != 2 or octets[value + 2] != 1:
+        if self.octets[value] != 0 or self.octets[value + 1] != 2 or self.octets[value + 2] != 1:
             return False
         if code == MP_REACH:
-            return self._take_reach(data, octets, first, at, value, stop, end)
+            return self._take_reach(data, first, at, value, stop, end)
         self._turn_to(True)
-        if at != first or stop != end or not self._take_ipv6(octets, value + 3, stop):
+        if at != first or stop != end or not self._take_ipv6(value + 3, stop):
             return False
         self._end_run(None)
         return True
@@ -232,7 +231,6 @@ class RouteReader:
     def _take_reach(
         self,
         data: bytes,
-        octets: Sequence[int],
         first: int,
         at: int,
         value: int,
@@ -240,7 +238,7 @@ class RouteReader:
         end: int,
     ) -> bool:
         """Of the attributes from `first` to `end`, MP_REACH_NLRI stands from `at` to `stop`."""
-        hops = octets[value + 3]
+        hops = self.octets[value + 3]
         nlri = value + 5 + hops
         if hops & ~0x30 or hops == 0x30 or hops == 0 or nlri >= stop:
             return False
@@ -248,38 +246,45 @@ class RouteReader:
         raw = data[first:at] + head + data[value:nlri] + data[stop:end]
         attribute_set = self.plain_mp.get(raw)
         if attribute_set is None:
-            attribute_set = self._judge(raw, True)
+            self.judged = raw
+            attribute_set = self._judge(raw, 0, True)
             if attribute_set is None:
                 return False
         self._turn_to(True)
-        if not self._take_ipv6(octets, nlri, stop):
+        if not self._take_ipv6(nlri, stop):
             return False
         self._end_run(attribute_set)
         return True
 
     # --- attributes -------------------------------------------------------------------------------
 
-    def _judge(self, raw: bytes, mp: bool) -> AttributeSet | None:
-        """A list that was not met before: its set if it is plain."""
-        if not self._is_plain(raw, raw, mp):
+    def _judge(self, raw: bytes, start: int, mp: bool) -> AttributeSet | None:
+        """A list that was not met before: its set if it is plain. `judged` has it from `start` on."""
+        if not self._is_plain(raw, start, mp):
             return None
-        return self._table.intern(raw, self.rank_high, self.rank_low, mp=mp)
+        self._table.make_room(len(raw))
+        made = AttributeSet(raw, self.rank_high, self.rank_low, self._table)
+        if mp:
+            self.plain_mp[raw] = made
+        else:
+            self.plain[raw] = made
+        return made
 
-    def _is_plain(self, raw: bytes, octets: Sequence[int], mp: bool) -> bool:
+    def _is_plain(self, raw: bytes, start: int, mp: bool) -> bool:
         """Judge a whole list; leaves its rank in `rank_high` and `rank_low`."""
-        end = len(raw)
-        at = 0
+        at = start
+        end = start + len(raw)
         seen = 0
         self.origin = self.hops = self.rank_low = 0
         while at + 3 <= end:
-            flags = octets[at]
-            code = octets[at + 1]
+            flags = self.judged[at]
+            code = self.judged[at + 1]
             value = at + (4 if flags & EXTENDED else 3)
             if value > end or code > LAST_CODE or seen >> code & 1:
                 return False
-            length = octets[value - 1]
+            length = self.judged[value - 1]
             if flags & EXTENDED:
-                length |= octets[value - 2] << 8
+                length |= self.judged[value - 2] << 8
             stop = value + length
             unit = self.units[code]
             if (
@@ -287,7 +292,7 @@ class RouteReader:
                 or flags & self.masks[code] != self.kinds[code]
                 or (unit > 0 and (length == 0 or length % unit > 0))
                 or (unit == 0 and length != self.lengths[code])
-                or not self._is_usual(raw, octets, code, value, stop)
+                or not self._is_usual(raw, start, code, value, stop)
             ):
                 return False
             seen |= ONE << code
@@ -299,42 +304,41 @@ class RouteReader:
         self.rank_high = PREFERENCE_BITS | self.hops << 2 | self.origin
         return True
 
-    def _is_usual(
-        self, raw: bytes, octets: Sequence[int], code: int, value: int, stop: int
-    ) -> bool:
+    def _is_usual(self, raw: bytes, start: int, code: int, value: int, stop: int) -> bool:
         """Whether there is nothing to say against the value of a known attribute of the right kind
         and size.
         """
         if code == ORIGIN:
-            self.origin = octets[value]
+            self.origin = self.judged[value]
             return self.origin <= 2
         if code == AS_PATH:
-            self.hops = self._path_length(octets, value, stop)
+            self.hops = self._path_length(value, stop)
             return self.hops > 0
         if code == NEXT_HOP:
-            return self._table.accepts_next_hop(raw[value:stop])
+            return self._table.accepts_next_hop(raw[value - start : stop - start])
         if code == MP_REACH:
             # Beside an NLRI field it may be of any length; which of the two is wanted, comes later.
-            return stop - value > 20 and self._table.accepts_next_hop(raw[value + 4 : value + 20])
+            hop = value - start + 4
+            return stop - value > 20 and self._table.accepts_next_hop(raw[hop : hop + 16])
         if code == MED:
-            self.rank_low = _word(octets, value)
+            self.rank_low = self._word(value)
             return True
-        return code != AGGREGATOR or _word(octets, value) > 0  # RFC 7607
+        return code != AGGREGATOR or self._word(value) > 0  # RFC 7607
 
-    def _path_length(self, octets: Sequence[int], at: int, end: int) -> int:
+    def _path_length(self, at: int, end: int) -> int:
         """The AS numbers of an AS_PATH of sequences that starts with the peer and does not contain
         us; 0 for any other.
         """
         hops = 0
         while at < end:
-            if at + 2 > end or octets[at] != 2 or octets[at + 1] == 0:
+            if at + 2 > end or self.judged[at] != 2 or self.judged[at + 1] == 0:
                 return 0
-            stop = at + 2 + 4 * octets[at + 1]
+            stop = at + 2 + 4 * self.judged[at + 1]
             if stop > end:
                 return 0
             at += 2
             while at < stop:
-                asn = _word(octets, at)
+                asn = self._word(at)
                 if asn == 0 or asn == self.local_asn:
                     return 0
                 if hops == 0 and asn != self.peer_asn:
@@ -343,25 +347,31 @@ class RouteReader:
                 at += 4
         return hops
 
+    def _word(self, at: int) -> int:
+        word = self.judged[at]
+        word = word << 8 | self.judged[at + 1]
+        word = word << 8 | self.judged[at + 2]
+        return word << 8 | self.judged[at + 3]
+
     # --- prefixes ---------------------------------------------------------------------------------
 
-    def _take_ipv4(self, octets: Sequence[int], at: int, end: int) -> bool:
+    def _take_ipv4(self, at: int, end: int) -> bool:
         self._reserve(2 * (end - at))
         used = self.used
         while at < end:
-            length = octets[at]
+            length = self.octets[at]
             size = (length + 7) >> 3
             if length > 32 or at + 1 + size > end:
                 return False
             address = 0
             if size > 0:
-                address = octets[at + 1]
+                address = self.octets[at + 1]
             if size > 1:
-                address = address << 8 | octets[at + 2]
+                address = address << 8 | self.octets[at + 2]
             if size > 2:
-                address = address << 8 | octets[at + 3]
+                address = address << 8 | self.octets[at + 3]
             if size > 3:
-                address = address << 8 | octets[at + 4]
+                address = address << 8 | self.octets[at + 4]
             # Host bits have no meaning (RFC 4271 §4.3).
             if length > 0:
                 address = address >> (8 * size - length) << (32 - length)
@@ -375,25 +385,25 @@ class RouteReader:
         self.used = used
         return True
 
-    def _take_ipv6(self, octets: Sequence[int], at: int, end: int) -> bool:
+    def _take_ipv6(self, at: int, end: int) -> bool:
         self._reserve(5 * (end - at))
         used = self.used
         while at < end:
-            length = octets[at]
+            length = self.octets[at]
             size = (length + 7) >> 3
             if length > 128 or at + 1 + size > end:
                 return False
-            if length >= 8 and octets[at + 1] == 0xFF:
+            if length >= 8 and self.octets[at + 1] == 0xFF:
                 return False
             for number in range(4):
                 left = size - 4 * number
                 word = 0
                 if left > 0:
                     base = at + 1 + 4 * number
-                    word = octets[base]
-                    word = word << 8 | (octets[base + 1] if left > 1 else 0)
-                    word = word << 8 | (octets[base + 2] if left > 2 else 0)
-                    word = word << 8 | (octets[base + 3] if left > 3 else 0)
+                    word = self.octets[base]
+                    word = word << 8 | (self.octets[base + 1] if left > 1 else 0)
+                    word = word << 8 | (self.octets[base + 2] if left > 2 else 0)
+                    word = word << 8 | (self.octets[base + 3] if left > 3 else 0)
                     spare = 32 * (number + 1) - length
                     if spare > 0:
                         word = word >> spare << spare

@@ -7,8 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from routeserver.control.access.principal import Principal
 from routeserver.control.observed import Observed
 from routeserver.control.policy import Policy
+from routeserver.control.request import ApiRequest
+from routeserver.store.seal import Seal
 from routeserver.store.transaction import Transaction
 
 
@@ -18,7 +21,7 @@ class Call:
 
     `tx` is scoped to the caller's account and region and commits when the operation returns;
     `new_id("vpc")` makes a fresh id; `now` is UTC seconds since the epoch; `random_bytes` is the
-    only source of chance.
+    only source of chance; `seal` closes what must not be read in the database.
     """
 
     action: str
@@ -33,6 +36,9 @@ class Call:
     policy: Policy
     random_bytes: Callable[[int], bytes]
     new_id: Callable[[str], str]
+    principal: Principal
+    request: ApiRequest
+    seal: Seal
 
 
 Params: TypeAlias = Mapping[str, Any]

@@ -45,6 +45,7 @@ async def allocate_interface(
     new_id: Callable[[str], str],
     random_bytes: Callable[[int], bytes],
     now: float,
+    group_ids: tuple[str, ...] = (),
     wanted: Wanted = ANY_ADDRESS,
 ) -> NetworkInterface:
     """Make a network interface in the subnet and insert its row; it belongs to the subnet's account
@@ -67,12 +68,62 @@ async def allocate_interface(
         private_ips=_ipv4_addresses(wanted, subnet, neighbours),
         ipv6_addresses=_ipv6_addresses(wanted, subnet, neighbours),
         description=description,
+        group_ids=group_ids,
         requester_managed=requester_managed,
         # The service itself holds the other end of an interface it manages.
         status="in-use" if requester_managed else "available",
     )
     await tx.insert(interface)
     return interface
+
+
+async def add_ipv4_addresses(
+    tx: Transaction, interface: NetworkInterface, subnet: Subnet, wanted: Wanted
+) -> tuple[str, ...]:
+    """Give an interface the secondary addresses of `wanted`; those it has already stay and are no
+    error. Answers what was assigned. Refuses as `allocate_interface`."""
+    neighbours = await tx.list(NetworkInterface, subnet_id=subnet.id)
+    named = [
+        str(vpc_rules.check_ipv4_address("privateIpAddress", text, subnet))
+        for text in wanted.secondary
+    ]
+    _check_unused(named, _taken(neighbours, but=interface))
+    taken = {address for each in neighbours for address in each.private_ips}.union(named)
+    filled = _fill(IPv4Network(subnet.cidr), taken, wanted.secondary_count, subnet)
+    added = tuple(address for address in (*named, *filled) if address not in interface.private_ips)
+    _check_number(len(interface.private_ips) + len(added))
+    if added:
+        await tx.update(interface, private_ips=(*interface.private_ips, *added))
+    return (*named, *filled)
+
+
+def _taken(neighbours: Iterable[NetworkInterface], *, but: NetworkInterface) -> set[str]:
+    """The addresses of either family that other interfaces have."""
+    return {
+        address
+        for neighbour in neighbours
+        if neighbour.id != but.id
+        for address in (*neighbour.private_ips, *neighbour.ipv6_addresses)
+    }
+
+
+async def add_ipv6_addresses(
+    tx: Transaction, interface: NetworkInterface, subnet: Subnet, wanted: Wanted
+) -> tuple[str, ...]:
+    """As `add_ipv4_addresses`, for IPv6."""
+    if subnet.ipv6_cidr is None:
+        raise vpc_rules.no_ipv6(subnet)
+    neighbours = await tx.list(NetworkInterface, subnet_id=subnet.id)
+    named = [str(vpc_rules.check_ipv6_address("ipv6Address", text, subnet)) for text in wanted.ipv6]
+    _check_unused(named, _taken(neighbours, but=interface))
+    taken = {address for each in neighbours for address in each.ipv6_addresses}.union(named)
+    filled = _fill(IPv6Network(subnet.ipv6_cidr), taken, wanted.ipv6_count, subnet)
+    present = interface.ipv6_addresses
+    added = tuple(address for address in (*named, *filled) if address not in present)
+    _check_number(len(present) + len(added))
+    if added:
+        await tx.update(interface, ipv6_addresses=(*present, *added))
+    return (*named, *filled)
 
 
 def _check_number(count: int) -> None:

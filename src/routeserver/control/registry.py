@@ -3,18 +3,22 @@ whether it writes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
-from routeserver.control.call import OperationFn
+from routeserver.control.access.registry import IAM, STS
+from routeserver.control.operation import Operation, reads, writes
 from routeserver.control.operations import (
     association,
+    attachment,
+    cidr_block,
     dhcp_options,
     endpoint,
+    interface_address,
     internet_gateway,
     network_acl,
     network_interface,
     peer,
+    prefix_list,
     propagation,
     region,
     route,
@@ -23,25 +27,10 @@ from routeserver.control.operations import (
     routing_database,
     security_group,
     security_group_rule,
-    sts,
     subnet,
     tags,
     vpc,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    run: OperationFn
-    writes: bool
-
-
-def reads(run: OperationFn) -> Operation:
-    return Operation(run, writes=False)
-
-
-def writes(run: OperationFn) -> Operation:
-    return Operation(run, writes=True)
 
 
 EC2: Final[dict[str, Operation]] = {
@@ -69,6 +58,11 @@ EC2: Final[dict[str, Operation]] = {
     "DeleteVpc": writes(vpc.delete_vpc),
     "DescribeVpcAttribute": reads(vpc.describe_vpc_attribute),
     "ModifyVpcAttribute": writes(vpc.modify_vpc_attribute),
+    "ModifyVpcTenancy": writes(vpc.modify_vpc_tenancy),
+    "AssociateVpcCidrBlock": writes(cidr_block.associate_vpc_cidr_block),
+    "DisassociateVpcCidrBlock": writes(cidr_block.disassociate_vpc_cidr_block),
+    "AssociateSubnetCidrBlock": writes(cidr_block.associate_subnet_cidr_block),
+    "DisassociateSubnetCidrBlock": writes(cidr_block.disassociate_subnet_cidr_block),
     "CreateSubnet": writes(subnet.create_subnet),
     "DescribeSubnets": reads(subnet.describe_subnets),
     "DeleteSubnet": writes(subnet.delete_subnet),
@@ -82,6 +76,8 @@ EC2: Final[dict[str, Operation]] = {
     "CreateRoute": writes(route.create_route),
     "ReplaceRoute": writes(route.replace_route),
     "DeleteRoute": writes(route.delete_route),
+    "EnableVgwRoutePropagation": writes(route.vgw_route_propagation),
+    "DisableVgwRoutePropagation": writes(route.vgw_route_propagation),
     "CreateInternetGateway": writes(internet_gateway.create_internet_gateway),
     "DescribeInternetGateways": reads(internet_gateway.describe_internet_gateways),
     "DeleteInternetGateway": writes(internet_gateway.delete_internet_gateway),
@@ -94,6 +90,13 @@ EC2: Final[dict[str, Operation]] = {
     "DescribeNetworkInterfaceAttribute": reads(
         network_interface.describe_network_interface_attribute
     ),
+    "ResetNetworkInterfaceAttribute": writes(network_interface.reset_network_interface_attribute),
+    "AssignPrivateIpAddresses": writes(interface_address.assign_private_ip_addresses),
+    "UnassignPrivateIpAddresses": writes(interface_address.unassign_private_ip_addresses),
+    "AssignIpv6Addresses": writes(interface_address.assign_ipv6_addresses),
+    "UnassignIpv6Addresses": writes(interface_address.unassign_ipv6_addresses),
+    "AttachNetworkInterface": writes(attachment.attach_network_interface),
+    "DetachNetworkInterface": writes(attachment.detach_network_interface),
     # What filters and configures
     "CreateSecurityGroup": writes(security_group.create_security_group),
     "DescribeSecurityGroups": reads(security_group.describe_security_groups),
@@ -121,6 +124,14 @@ EC2: Final[dict[str, Operation]] = {
     "DescribeDhcpOptions": reads(dhcp_options.describe_dhcp_options),
     "DeleteDhcpOptions": writes(dhcp_options.delete_dhcp_options),
     "AssociateDhcpOptions": writes(dhcp_options.associate_dhcp_options),
+    "CreateManagedPrefixList": writes(prefix_list.create_managed_prefix_list),
+    "DescribeManagedPrefixLists": reads(prefix_list.describe_managed_prefix_lists),
+    "DescribePrefixLists": reads(prefix_list.describe_prefix_lists),
+    "GetManagedPrefixListEntries": reads(prefix_list.get_managed_prefix_list_entries),
+    "GetManagedPrefixListAssociations": reads(prefix_list.get_managed_prefix_list_associations),
+    "ModifyManagedPrefixList": writes(prefix_list.modify_managed_prefix_list),
+    "RestoreManagedPrefixListVersion": writes(prefix_list.restore_managed_prefix_list_version),
+    "DeleteManagedPrefixList": writes(prefix_list.delete_managed_prefix_list),
     # Tags, and where this is
     "CreateTags": writes(tags.create_tags),
     "DeleteTags": writes(tags.delete_tags),
@@ -130,6 +141,4 @@ EC2: Final[dict[str, Operation]] = {
     "DescribeAccountAttributes": reads(region.describe_account_attributes),
 }
 
-STS: Final[dict[str, Operation]] = {"GetCallerIdentity": reads(sts.get_caller_identity)}
-
-OPERATIONS: Final[dict[str, dict[str, Operation]]] = {"ec2": EC2, "sts": STS}
+OPERATIONS: Final[dict[str, dict[str, Operation]]] = {"ec2": EC2, "iam": IAM, "sts": STS}

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from routeserver.control.call import Call
+from routeserver.control.prefix_lists import ID_PREFIX, spelled_out
 from routeserver.domain.resources import (
     InternetGateway,
     NetworkInterface,
@@ -21,7 +22,7 @@ from routeserver.domain.resources import (
     Vpc,
 )
 from routeserver.domain.routing import Entry
-from routeserver.net.prefix import Prefix
+from routeserver.net.prefix import Prefix, parse_prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class TableFacts:
     static: Sequence[Route]
     propagated: Mapping[Prefix, Entry]
     live_targets: frozenset[str]
+    instances: Mapping[str, str]
+    """Which instance an interface is attached to."""
+    listed: frozenset[Prefix]
+    """What the prefix lists hold that static routes lead to."""
 
 
 async def facts_of(call: Call, tables: Sequence[RouteTable]) -> dict[str, TableFacts]:
@@ -48,9 +53,21 @@ async def facts_of(call: Call, tables: Sequence[RouteTable]) -> dict[str, TableF
     static: defaultdict[str, list[Route]] = defaultdict(list)
     for route in await call.tx.list(Route, route_table_id=table_ids):
         static[route.route_table_id].append(route)
+    listed: defaultdict[str, set[Prefix]] = defaultdict(set)
+    to_lists = [
+        route
+        for table_id in table_ids
+        for route in static[table_id]
+        if route.destination.startswith(ID_PREFIX)
+    ]
+    for route in await spelled_out(call.tx, to_lists):
+        listed[route.route_table_id].add(parse_prefix(route.destination))
+    instances: dict[str, str] = {}
     live: defaultdict[str, set[str]] = defaultdict(set)
     for interface in await call.tx.list(NetworkInterface, vpc_id=vpc_ids):
         live[interface.vpc_id].add(interface.id)
+        if interface.instance_id is not None:
+            instances[interface.id] = interface.instance_id
     for gateway in await call.tx.list(InternetGateway, vpc_id=vpc_ids):
         if gateway.vpc_id is not None:
             live[gateway.vpc_id].add(gateway.id)
@@ -62,6 +79,8 @@ async def facts_of(call: Call, tables: Sequence[RouteTable]) -> dict[str, TableF
             static=static[table.id],
             propagated=call.observed.propagated(table.id),
             live_targets=live_targets[table.vpc_id],
+            instances=instances,
+            listed=frozenset(listed[table.id]),
         )
         for table in tables
     }

@@ -77,6 +77,35 @@ def check_vpc_block(text: str, *, amazon: bool, accept_loopback: bool) -> IPv4Ne
     return network
 
 
+PRIVATE: Final = tuple(
+    IPv4Network(block)
+    for block in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "198.19.0.0/16", "127.0.0.0/8")
+)
+"""Ranges that a VPC in one of them, or in none, cannot have beside its own (VPC user guide, "IPv4
+CIDR block association restrictions"); the loopback range is this service's own addition."""
+
+
+def check_secondary_block(
+    text: str, vpc: Vpc, destinations: Iterable[str], *, amazon: bool, accept_loopback: bool
+) -> IPv4Network:
+    """Another block for the VPC, apart from those it has; `destinations` are those of the static
+    routes of its tables. Raises Refusal InvalidVpc.Range."""
+    network = check_vpc_block(text, amazon=amazon, accept_loopback=accept_loopback)
+    for block in (vpc.cidr, *vpc.secondary_cidrs):
+        if network.overlaps(IPv4Network(block)):
+            raise _vpc_range(text, f"it overlaps the VPC's block {block}")
+    primary = IPv4Network(vpc.cidr)
+    for private in PRIVATE if amazon else ():
+        if network.overlaps(private) and not primary.subnet_of(private):
+            raise _vpc_range(text, f"a VPC with the primary block {vpc.cidr} has none in {private}")
+    for destination in destinations:
+        if addressing.contains(network, addressing.parse_network(destination)):
+            raise _vpc_range(
+                text, f"a route table of the VPC has a route to {destination}, which lies in it"
+            )
+    return network
+
+
 def _vpc_range(text: str, why: str) -> Refusal:
     return Refusal("InvalidVpc.Range", f"The CIDR '{text}' is invalid: {why}.")
 
@@ -88,8 +117,10 @@ def check_subnet_block(text: str, vpc: Vpc, subnets: Iterable[Subnet]) -> IPv4Ne
     network = check_ipv4_block("cidrBlock", text)
     if network.prefixlen > LONGEST:
         raise _subnet_range(text, f"a subnet's block is /{LONGEST} or larger")
-    if not addressing.contains(IPv4Network(vpc.cidr), network):
-        raise _subnet_range(text, f"it does not lie in the VPC's block {vpc.cidr}")
+    blocks = (vpc.cidr, *vpc.secondary_cidrs)
+    if not any(addressing.contains(IPv4Network(block), network) for block in blocks):
+        noun = "block" if len(blocks) == 1 else "blocks"
+        raise _subnet_range(text, f"it does not lie in the VPC's {noun} {', '.join(blocks)}")
     others = ((subnet.id, IPv4Network(subnet.cidr)) for subnet in subnets)
     _check_apart(text, network, others)
     return network
@@ -173,7 +204,8 @@ def _check_inside(text: str, address: Address, network: Network) -> None:
 
 def local_destinations(vpc: Vpc) -> tuple[str, ...]:
     """The destinations of the local routes that every table of the VPC has."""
-    return (vpc.cidr,) if vpc.ipv6_cidr is None else (vpc.cidr, vpc.ipv6_cidr)
+    ipv6 = () if vpc.ipv6_cidr is None else (vpc.ipv6_cidr,)
+    return (vpc.cidr, *vpc.secondary_cidrs, *ipv6)
 
 
 def check_inside_route(

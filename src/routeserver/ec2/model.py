@@ -1,6 +1,6 @@
 """The service models: which operations exist and the shape of what goes in and comes out.
 
-The EC2 and STS models are botocore's own, read from the installed package and nowhere else (neither
+The EC2, IAM and STS models are botocore's own, read from the installed package and nowhere else (neither
 ``AWS_DATA_PATH`` nor ``~/.aws/models`` change what the server understands). Only this module knows
 botocore's loader and its JSON; everything beyond it works with `Shape`. A shape is made when first
 asked for and then kept, so that whatever is compiled from it (parsers, writers) can be kept by
@@ -8,7 +8,7 @@ identity.
 
 The names on the wire follow botocore's two serialisers. In a request of the ec2 protocol a member
 is called by its ``queryName``, else by its ``locationName`` with a capital, else by its own name;
-in an answer by its ``locationName`` as it stands. The query protocol (STS) has one name for both
+in an answer by its ``locationName`` as it stands. The query protocol (IAM, STS) has one name for both
 directions.
 """
 
@@ -21,9 +21,13 @@ from typing import Any, Final
 
 from botocore.loaders import Loader
 
-API_VERSIONS: Final = {"ec2": "2016-11-15", "sts": "2011-06-15"}
+API_VERSIONS: Final = {"ec2": "2016-11-15", "iam": "2010-05-08", "sts": "2011-06-15"}
 
-SERVICE_TITLES: Final = {"ec2": "AmazonEC2", "sts": "AWSSecurityTokenService"}
+SERVICE_TITLES: Final = {
+    "ec2": "AmazonEC2",
+    "iam": "AWSIdentityManagementV20100508",
+    "sts": "AWSSecurityTokenService",
+}
 """How the services call themselves in their own error messages."""
 
 
@@ -43,6 +47,8 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     TIMESTAMP = "timestamp"
     BLOB = "blob"
+    MAP = "map"
+    """In a few IAM operations that nothing here answers; not read or written."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,7 +176,7 @@ class Service:
 
 @cache
 def service(name: str) -> Service:
-    """The model of ``ec2`` or ``sts``; the first call reads it (about a quarter of a second for
+    """The model of ``ec2``, ``iam`` or ``sts``; the first call reads it (about a quarter of a second for
     EC2)."""
     loader = Loader(
         extra_search_paths=[Loader.BUILTIN_DATA_PATH],
@@ -183,7 +189,7 @@ def service(name: str) -> Service:
 
 
 def operation(service_name: str, action: str) -> Operation | None:
-    """The operation `action` of ``ec2`` or ``sts``, or None."""
+    """The operation `action` of ``ec2``, ``iam`` or ``sts``, or None."""
     return service(service_name).operation(action)
 
 

@@ -77,8 +77,14 @@ def _parser(shape: Shape) -> Parser:
             return _structure_parser(shape)
         case Kind.LIST:
             return _list_parser(shape)
+        case Kind.MAP:
+            return _parse_map
         case _:
             return _scalar_parser(shape)
+
+
+def _parse_map(node: str | Tree, path: str) -> Any:
+    raise _unknown(node, path)
 
 
 def _scalar_parser(shape: Shape) -> Parser:

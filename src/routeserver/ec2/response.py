@@ -91,6 +91,8 @@ def _writer(shape: Shape) -> Writer:
             return _write_timestamp
         case Kind.BLOB:
             return _write_blob
+        case Kind.MAP:
+            raise TypeError(f"{shape.name} is a map, which no answer here has")
 
 
 def _structure_writer(shape: Shape) -> Writer:

@@ -47,7 +47,7 @@ def reader(shape: Shape) -> Reader:
             return _read_timestamp
         case Kind.BLOB:
             return _read_blob
-        case Kind.STRUCTURE | Kind.LIST:
+        case Kind.STRUCTURE | Kind.LIST | Kind.MAP:
             raise ValueError(f"{shape.name} is no scalar")
 
 

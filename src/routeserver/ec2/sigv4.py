@@ -9,9 +9,9 @@ Derived signing keys are kept, a bounded number of them: they change once a day 
 and service, and deriving one costs four of a request's five HMACs. The secret itself is part of
 what they are kept by, so that a changed secret never meets an old key.
 
-Session tokens, SigV4A and signed streams are not understood. Refusals are in the vocabulary of the
-service the request was signed for: EC2 answers AuthFailure to everything but an old date, STS tells
-the cases apart.
+SigV4A and signed streams are not understood. Refusals are in the vocabulary of the service the
+request was signed for: EC2 answers AuthFailure to everything but an old date or token, IAM and STS
+tell the cases apart.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class Claim:
     signed_at: float
     expires_s: int | None
     """How long a presigned request is valid; None for the header form."""
+    session_token: str | None = None
 
 
 class Denial(Enum):
@@ -78,11 +79,14 @@ class Denial(Enum):
     MALFORMED = auto()
     MISMATCH = auto()
     EXPIRED = auto()
+    TOKEN_EXPIRED = auto()
 
 
 EC2_MESSAGE: Final = "AWS was not able to validate the provided access credentials"
 
-STS_DENIALS: Final[dict[Denial, tuple[str, int, str]]] = {
+TELLING_SERVICES: Final = ("iam", "sts")
+
+TELLING_DENIALS: Final[dict[Denial, tuple[str, int, str]]] = {
     Denial.UNSIGNED: ("MissingAuthenticationToken", 403, "Request is missing Authentication Token"),
     Denial.UNKNOWN_KEY: (
         "InvalidClientTokenId",
@@ -96,28 +100,33 @@ STS_DENIALS: Final[dict[Denial, tuple[str, int, str]]] = {
         "The request signature we calculated does not match the signature you provided.",
     ),
     Denial.EXPIRED: ("SignatureDoesNotMatch", 403, "Signature expired"),
+    Denial.TOKEN_EXPIRED: (
+        "ExpiredToken",
+        403,
+        "The security token included in the request is expired",
+    ),
 }
 
 
 def denied(denial: Denial, service: str, detail: str = "") -> Fault:
     """The Fault for a request that is not authenticated, in its service's vocabulary."""
     suffix = f": {detail}" if detail else ""
-    if service == "sts":
-        code, status, message = STS_DENIALS[denial]
+    if service in TELLING_SERVICES:
+        code, status, message = TELLING_DENIALS[denial]
         return Fault(code, message + suffix, status)
-    if denial is Denial.EXPIRED:
+    if denial in {Denial.EXPIRED, Denial.TOKEN_EXPIRED}:
         return Fault("RequestExpired", f"Request has expired{suffix}")
     return Fault("AuthFailure", EC2_MESSAGE + suffix)
 
 
 def read_claim(
     request: SignedRequest,
-    services: Collection[str] = ("ec2", "sts"),
+    services: Collection[str] = ("ec2", *TELLING_SERVICES),
     regions: Collection[str] | None = None,
 ) -> Claim:
     """Who the request says signed it.
 
-    With `regions`, only requests for one of them are let through; STS answers in every region.
+    With `regions`, only requests for one of them are let through; IAM and STS answer in every region.
     Raises Fault when the request is unsigned, or its signature is not well-formed or for another
     service or region.
     """
@@ -141,7 +150,7 @@ def read_claim(
             f"Credential should be scoped to one of the services {', '.join(services)}, "
             f"not '{claim.service}'",
         )
-    if regions is not None and claim.service != "sts" and claim.region not in regions:
+    if regions is not None and claim.service == "ec2" and claim.region not in regions:
         raise denied(
             Denial.MALFORMED,
             service,
@@ -172,6 +181,18 @@ def verify(request: SignedRequest, claim: Claim, secret: str | None, now: float)
         raise denied(Denial.MISMATCH, claim.service)
 
 
+def check_token(claim: Claim, expires_at: float | None, now: float) -> None:
+    """Raise Fault when temporary credentials have expired; times are UTC seconds."""
+    if expires_at is not None and now >= expires_at:
+        raise denied(Denial.TOKEN_EXPIRED, claim.service)
+
+
+def service_meant(request: SignedRequest) -> str:
+    """Whose vocabulary to refuse in, as far as a request that may be broken tells."""
+    authorizations = [value for name, value in request.headers if name == b"authorization"]
+    return _service_meant(authorizations, request.query)
+
+
 # --- reading a claim ------------------------------------------------------------------------------
 
 
@@ -182,13 +203,15 @@ class _Parts:
     signature: str
     timestamp: str
     expires: str | None
+    session_token: str | None
 
 
 def _service_meant(authorizations: Sequence[bytes], query: bytes) -> str:
-    """Whose vocabulary to refuse in, as far as a request that may be broken tells."""
-    if any(b"/sts/aws4_request" in value for value in authorizations):
-        return "sts"
-    return "sts" if b"%2Fsts%2Faws4_request" in query else "ec2"
+    for service in TELLING_SERVICES:
+        scope = f"/{service}/aws4_request".encode()
+        if any(scope in value for value in authorizations) or scope.replace(b"/", b"%2F") in query:
+            return service
+    return "ec2"
 
 
 def _header_parts(value: bytes, headers: Sequence[tuple[bytes, bytes]], service: str) -> _Parts:
@@ -202,8 +225,14 @@ def _header_parts(value: bytes, headers: Sequence[tuple[bytes, bytes]], service:
     timestamp = found.get(b"x-amz-date", b"").decode("latin-1")
     if not timestamp and b"date" in found:
         timestamp = _from_http_date(found[b"date"].decode("latin-1"))
+    token = found.get(b"x-amz-security-token")
     return _Parts(
-        fields["Credential"], fields["SignedHeaders"], fields["Signature"], timestamp, None
+        fields["Credential"],
+        fields["SignedHeaders"],
+        fields["Signature"],
+        timestamp,
+        None,
+        None if token is None else token.decode("latin-1"),
     )
 
 
@@ -230,6 +259,7 @@ def _presigned_parts(query: bytes, service: str) -> _Parts:
         found.get(b"X-Amz-Signature", ""),
         found.get(b"X-Amz-Date", ""),
         found.get(b"X-Amz-Expires", ""),
+        found.get(b"X-Amz-Security-Token"),
     )
 
 
@@ -266,6 +296,7 @@ def _claim(parts: _Parts, service: str) -> Claim:
         timestamp=parts.timestamp,
         signed_at=signed_at,
         expires_s=expires_s,
+        session_token=parts.session_token,
     )
 
 

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from routeserver.ec2 import faults
 from routeserver.http.api import Api
 from routeserver.http.endpoint import Endpoint, Limits, send_fault
+from routeserver.observe.audit import AuditedCall
 
 Health: TypeAlias = Callable[[], Mapping[str, Any]]
 """What ``/healthz`` says; anything but ``"status": "ok"`` makes it a 503."""
@@ -39,12 +40,14 @@ def make_app(
     *,
     regions: Collection[str] | None = None,
     limits: Limits | None = None,
+    audit: Callable[[AuditedCall], None] | None = None,
     wall_clock: Callable[[], float] = time.time,
     new_request_id: Callable[[], str] = lambda: str(uuid.uuid4()),
 ) -> Starlette:
     """The ASGI application.
 
-    With `regions`, EC2 requests signed for any other region are refused.
+    With `regions`, EC2 requests signed for any other region are refused. `audit` is told of every
+    signed call, and must not block.
     """
     endpoint = Endpoint(
         api,
@@ -52,6 +55,7 @@ def make_app(
         new_request_id=new_request_id,
         regions=regions,
         limits=limits or Limits(),
+        audit=audit,
     )
 
     async def healthz(_request: Request) -> Response:

@@ -1,32 +1,39 @@
-"""The API endpoint: one ASGI application that answers EC2's and STS's requests.
+"""The API endpoint: one ASGI application that answers EC2's, IAM's and STS's requests.
 
 A request is authenticated before a byte of it is interpreted, then parsed by the model, then handed
 to the `Api`; whatever comes of it goes back as the service's XML. Every request gets an answer of
-that form, also one to a path or by a method that the services do not have. This is the edge where
-an unexpected exception ends: the client is told InternalError and a request id, the log is told the
-rest under the same id.
+that form, also one to a path or by a method that the services do not have. Whoever signed it and
+whatever came of it goes to the audit trail. This is the edge where an unexpected exception ends:
+the client is told InternalError and a request id, the log is told the rest under the same id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from routeserver.control.api import ApiRequest
+from routeserver.control.access.principal import Credential
+from routeserver.control.request import ApiRequest
 from routeserver.domain.refusal import Refusal
 from routeserver.ec2 import faults, form, model, request, response, sigv4
 from routeserver.ec2.faults import Fault
+from routeserver.http import auditing
 from routeserver.http.api import Api
 from routeserver.http.body import ClientGone, read_body
+from routeserver.observe.audit import AuditedCall
 
 _log = structlog.get_logger(__name__)
 
+LONGEST_AGENT: Final = 512
+
 _METHODS: Final = frozenset({"POST", "GET"})
-_STS_VERSION: Final = f"Version={model.API_VERSIONS['sts']}".encode()
+_QUERY_VERSIONS: Final = tuple(
+    f"Version={model.API_VERSIONS[name]}".encode() for name in sigv4.TELLING_SERVICES
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +43,14 @@ class Limits:
     """How long a request may take to arrive."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks, and of what. The secret that proved it stays behind, out of every later frame."""
+@dataclass(slots=True)
+class _Heard:
+    """How far a request has come."""
 
-    service: str
-    region: str
-    account_id: str
-    principal_arn: str
-    user_id: str
+    request_id: str
+    signed: sigv4.SignedRequest | None = None
+    call: AuditedCall | None = None
+    """Known from the moment the request says who signed it."""
 
 
 class Endpoint:
@@ -58,7 +64,9 @@ class Endpoint:
         new_request_id: Callable[[], str],
         regions: Collection[str] | None,
         limits: Limits,
+        audit: Callable[[AuditedCall], None] | None = None,
     ) -> None:
+        self._audit = audit
         self._api = api
         self._wall_clock = wall_clock
         self._new_request_id = new_request_id
@@ -68,19 +76,32 @@ class Endpoint:
             model.service(name)  # read now, so that the first request need not wait for it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = self._new_request_id()
-        signed: sigv4.SignedRequest | None = None
+        heard = _Heard(self._new_request_id())
         try:
-            signed = await self._receive(scope, receive)
-            body = await self._answer(signed, request_id)
-            await _send(send, 200, body, request_id)
+            heard.signed = await self._receive(scope, receive)
+            body = await self._answer(heard, scope)
         except ClientGone:
             return
         except (Fault, Refusal) as refused:
-            await _send_refusal(send, refused, signed, request_id)
+            self._record(heard, refused)
+            await _send_refusal(send, refused, heard.signed, heard.request_id)
         except Exception:
-            _log.exception("request_failed", request_id=request_id)
-            await _send_refusal(send, faults.internal_error(), signed, request_id)
+            _log.exception("request_failed", request_id=heard.request_id)
+            unexpected = faults.internal_error()
+            self._record(heard, unexpected)
+            await _send_refusal(send, unexpected, heard.signed, heard.request_id)
+        else:
+            self._record(heard, None)
+            await _send(send, 200, body, heard.request_id)
+
+    def _record(self, heard: _Heard, refused: Fault | Refusal | None) -> None:
+        if self._audit is None or heard.call is None:
+            return
+        if refused is not None:
+            heard.call.error_code = refused.code
+            heard.call.error_message = refused.message
+            heard.call.status = faults.STATUS.get(refused.code, refused.status)
+        self._audit(heard.call)
 
     async def _receive(self, scope: Scope, receive: Receive) -> sigv4.SignedRequest:
         if scope["path"] not in {"/", ""}:
@@ -93,32 +114,67 @@ class Endpoint:
             raise faults.too_large(self._limits.body_bytes)
         return sigv4.SignedRequest(scope["method"], query, scope["headers"], body)
 
-    async def _answer(self, signed: sigv4.SignedRequest, request_id: str) -> bytes:
-        caller = await self._authenticate(signed)
+    async def _answer(self, heard: _Heard, scope: Scope) -> bytes:
+        assert heard.signed is not None  # noqa: S101 - received just now
+        signed, now = heard.signed, self._wall_clock()
+        claim = sigv4.read_claim(signed, regions=self._regions)
+        source = _source_of(scope)
+        audited = heard.call = auditing.claimed(claim, source, heard.request_id, now)
+        holder = await self._authenticate(signed, claim, now)
+        caller = holder.principal
+        audited.identity, audited.account_id = auditing.identity(caller), caller.account_id
         parameters = form.decode(signed.query, signed.body)
-        operation = request.operation_of(parameters, model.service(caller.service))
+        operation = request.operation_of(parameters, model.service(claim.service))
+        audited.action = operation.name
+        audited.params = parsed = _parsed(operation, parameters)
         answer = await self._api.call(
             ApiRequest(
-                service=caller.service,
+                service=claim.service,
                 action=operation.name,
-                params=request.parse(operation, parameters),
+                params=parsed,
                 account_id=caller.account_id,
-                principal_arn=caller.principal_arn,
+                principal_arn=caller.arn,
                 user_id=caller.user_id,
-                region=caller.region,
-                request_id=request_id,
+                region=claim.region,
+                request_id=heard.request_id,
+                principal=caller,
+                source_ip=source.ip,
+                user_agent=source.user_agent,
+                is_encrypted=source.is_encrypted,
             )
         )
-        return response.encode(operation, answer, request_id)
+        return response.encode(operation, answer, heard.request_id)
 
-    async def _authenticate(self, signed: sigv4.SignedRequest) -> Caller:
-        claim = sigv4.read_claim(signed, regions=self._regions)
-        key = await self._api.secret_of(claim.access_key_id)
-        if key is None:
-            sigv4.verify(signed, claim, None, self._wall_clock())
+    async def _authenticate(
+        self, signed: sigv4.SignedRequest, claim: sigv4.Claim, now: float
+    ) -> Credential:
+        holder = await self._api.credential(claim.access_key_id, claim.session_token)
+        if holder is None:
+            sigv4.verify(signed, claim, None, now)
             raise sigv4.denied(sigv4.Denial.UNKNOWN_KEY, claim.service)
-        sigv4.verify(signed, claim, key.secret, self._wall_clock())
-        return Caller(claim.service, claim.region, key.account_id, key.principal_arn, key.user_id)
+        sigv4.verify(signed, claim, holder.secret, now)
+        sigv4.check_token(claim, holder.expires_at, now)
+        return holder
+
+
+def _parsed(operation: model.Operation, parameters: dict[str, str]) -> dict[str, Any]:
+    try:
+        return request.parse(operation, parameters)
+    except Fault as fault:
+        if operation.service.protocol is model.Protocol.EC2:
+            raise
+        # IAM and STS have one code for whatever does not fit the operation's input.
+        raise Fault("ValidationError", fault.message) from None
+
+
+def _source_of(scope: Scope) -> auditing.Source:
+    agent = next((value for name, value in scope["headers"] if name == b"user-agent"), b"")
+    client = scope.get("client")
+    return auditing.Source(
+        ip=client[0] if client else "",
+        user_agent=agent.decode("latin-1")[:LONGEST_AGENT],
+        is_encrypted=scope.get("scheme") == "https",
+    )
 
 
 async def send_fault(send: Send, fault: Fault, request_id: str) -> None:
@@ -140,13 +196,10 @@ def _protocol_meant(signed: sigv4.SignedRequest | None) -> model.Protocol:
     """Which service's form of error the client will understand; EC2's when nothing tells."""
     if signed is None:
         return model.Protocol.EC2
-    scopes = (value for name, value in signed.headers if name == b"authorization")
-    is_sts = (
-        any(b"/sts/aws4_request" in value for value in scopes)
-        or _STS_VERSION in signed.query
-        or _STS_VERSION in signed.body
+    is_query = sigv4.service_meant(signed) != "ec2" or any(
+        version in signed.query or version in signed.body for version in _QUERY_VERSIONS
     )
-    return model.Protocol.QUERY if is_sts else model.Protocol.EC2
+    return model.Protocol.QUERY if is_query else model.Protocol.EC2
 
 
 async def _send(

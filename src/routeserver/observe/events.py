@@ -21,5 +21,8 @@ EVENTS: Final = {
     "route_table_changed": ("route_table_id",),
     "peers_file_read": ("path", "sections"),
     "peers_file_refused": ("reason",),
+    "peer_settings_changed": ("peer_id", "set", "unset"),
+    "peer_settings_refused": ("peer_id", "reason"),
+    "operator_refused": ("uid",),
     "request": ("request_id", "service", "action", "code", "duration_s"),
 }

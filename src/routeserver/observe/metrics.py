@@ -38,14 +38,23 @@ LATENCY_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 class SnapshotCollector(Collector):
     """Turns a snapshot into metric families, one series per object."""
 
-    def __init__(self, take: Callable[[], Snapshot], version: str) -> None:
+    def __init__(
+        self, take: Callable[[], Snapshot], version: str, audit_lost: Callable[[], int]
+    ) -> None:
         self._take = take
         self._version = version
+        self._audit_lost = audit_lost
 
     def collect(self) -> Iterator[Metric]:
         snapshot = self._take()
         yield InfoMetricFamily(
             "routeserver_build", "What is running.", value={"version": self._version}
+        )
+        yield _counters(
+            "routeserver_audit_lines_lost",
+            "API calls that are in no line of the audit trail: its disk is full or too slow.",
+            (),
+            [((), self._audit_lost())],
         )
         yield from _of_route_servers(snapshot.route_servers)
         yield from _of_peers(snapshot.peers)
@@ -162,11 +171,16 @@ class Metrics:
     """Everything a scrape shows. `actions` are the API actions that exist."""
 
     def __init__(
-        self, take: Callable[[], Snapshot], *, version: str, actions: Collection[str]
+        self,
+        take: Callable[[], Snapshot],
+        *,
+        version: str,
+        actions: Collection[str],
+        audit_lost: Callable[[], int] = lambda: 0,
     ) -> None:
         self._registry = CollectorRegistry()
         self._actions = frozenset(actions)
-        self._registry.register(SnapshotCollector(take, version))
+        self._registry.register(SnapshotCollector(take, version, audit_lost))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         self._requests = Counter(

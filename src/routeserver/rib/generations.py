@@ -27,6 +27,7 @@ class RibPeer:
     limit: int | None
     generations: list[int] = field(default_factory=list)
     current: list[int] | None = None
+    refreshing: set[int] = field(default_factory=set)
     discarded: int = 0
 
 
@@ -37,6 +38,7 @@ class Generations:
         self.peers: dict[str, RibPeer] = {}
         self._numbers = 0
         self._sources: list[Source | None] = [None]
+        self._orders = [0]
         self._free: list[int] = []
 
     # --- what happened ----------------------------------------------------------------------------
@@ -54,16 +56,22 @@ class Generations:
             voided = self._turn(peer, FAMILIES, LIVE, VOID)
         peer.source = source
         peer.discarded = 0
+        peer.refreshing.clear()
         peer.current = [self._begin(peer)] * len(FAMILIES)
         return voided
 
     def begin_refresh(self, peer: RibPeer, family: int) -> None:
-        if peer.current is not None:
+        """One that begins while another is under way changes nothing: what has come since the first
+        counts as sent again, and a peer cannot make generations without end.
+        """
+        if peer.current is not None and family not in peer.refreshing:
+            peer.refreshing.add(family)
             peer.current = list(peer.current)
             peer.current[family] = self._begin(peer)
 
     def end_refresh(self, peer: RibPeer, family: int) -> bool:
         """What the peer has not sent again is void."""
+        peer.refreshing.discard(family)
         if peer.current is None:
             return False
         voided = False
@@ -135,17 +143,28 @@ class Generations:
         else:
             number = len(self._sources)
             self._sources.append(None)
+            self._orders.append(0)
         self._sources[number] = peer.source
         self._paths.add_generation(number, peer.number)
+        for other in peer.generations:
+            if self._sources[other] is peer.source:
+                # A refresh within a session: it stands where the session stands.
+                self._set_order(number, self._orders[other])
+                break
+        else:
+            self._put_in_order()
         peer.generations.append(number)
-        self._put_in_order()
         return number
 
     def _put_in_order(self) -> None:
         """Steps 5 to 7 of the decision as one number a generation."""
         known = [(s.router_id, s.address, s.peer_id, n) for n, s in self._named()]
         for order, (_, _, _, number) in enumerate(sorted(known)):
-            self._paths.set_order(number, order)
+            self._set_order(number, order)
+
+    def _set_order(self, number: int, order: int) -> None:
+        self._orders[number] = order
+        self._paths.set_order(number, order)
 
     def _named(self) -> Iterator[tuple[int, Source]]:
         for number, source in enumerate(self._sources):

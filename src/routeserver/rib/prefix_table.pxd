@@ -105,6 +105,8 @@ cdef class PrefixTable:
     @cython.locals(width=cython.uint, stride=cython.uint, view="unsigned int[::1]", at=Py_ssize_t,
                    record=cython.uint, base=cython.size_t, i=cython.uint)
     cpdef best_words(self)
-    @cython.locals(record=cython.uint, lowest=list)
-    cpdef list next_prefixes(self, last, size_t count)
+    @cython.locals(record=cython.uint, lowest=list, floor=cython.ulonglong,
+                   ceiling=cython.ulonglong, base=cython.size_t, upper=cython.ulonglong)
+    cpdef list next_prefixes(self, last, Py_ssize_t count)
+    cdef unsigned long long _upper(self, prefix) except? 0
     cdef _reserve(self, size_t count)

@@ -542,20 +542,35 @@ class PrefixTable:
         memory for the answer alone.
         """
         lowest: list[int] = []
-        highest = 0
+        # The upper half of an address decides nearly always, and needs no long integer.
+        floor = self._upper(last)
+        ceiling = MASK
         for record in range(1, self.top):
-            if self.records[record * self.stride + self.width] & UNUSED:
+            base = record * self.stride
+            if self.records[base + self.width] & UNUSED:
+                continue
+            upper = self.records[base]
+            if self.width == 4:
+                upper = upper << 32 | self.records[base + 1]
+            if upper < floor or upper > ceiling:
                 continue
             prefix = self.prefix_of(record)
-            if prefix <= last or (len(lowest) == count and prefix > highest):
+            if prefix <= last:
                 continue
             # A heap of the negatives: the highest of those found so far is on top.
             if len(lowest) < count:
                 heappush(lowest, -prefix)
-            else:
+            elif prefix < -lowest[0]:
                 heapreplace(lowest, -prefix)
-            highest = -lowest[0]
+            if len(lowest) == count:
+                ceiling = self._upper(-lowest[0])
         return sorted([-number for number in lowest])
+
+    def _upper(self, prefix: int) -> int:
+        """The address of an IPv4 prefix, the upper 64 bits of that of an IPv6 one."""
+        if self.width == 1:
+            return prefix >> 8 if prefix > 0 else 0
+        return (prefix ^ IPV6_BIT) >> 72 if prefix & IPV6_BIT else 0
 
     # --- room -------------------------------------------------------------------------------------
     # Compiled, an array with a view on it does not grow: the views go first and come back after.

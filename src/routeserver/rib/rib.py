@@ -108,6 +108,7 @@ class Rib:
         """A session was established; what is held of the peer stays until refreshed or swept."""
         if self._generations.begin_session(source):
             self._scan()
+        self._tidy()
 
     def apply(self, peer_id: str, batch: RouteBatch, now: float = 0.0) -> Applied:  # noqa: ARG002
         """Take in what one peer sent, in its order.
@@ -139,8 +140,9 @@ class Rib:
         """All the peer's routes go, live and held."""
         peer = self._generations.peers.get(peer_id)
         if peer is not None:
-            self._generations.drop(peer)
-            self._scan()
+            if self._generations.drop(peer):
+                self._scan()
+            self._tidy()
 
     def hold(self, peer_id: str) -> None:
         """The session ended but the routes stay, until they are refreshed, swept or dropped by
@@ -154,8 +156,10 @@ class Rib:
         """Drop the held routes that no new session has refreshed."""
         peer = self._generations.peers.get(peer_id)
         families = FAMILIES if family is None else (0 if family is Family.IPV4 else 1,)
-        if peer is not None and self._generations.sweep(peer, families):
-            self._scan()
+        if peer is not None:
+            if self._generations.sweep(peer, families):
+                self._scan()
+            self._tidy()
 
     def begin_refresh(self, peer_id: str, family: Family) -> None:
         """The peer starts to send all its routes again (RFC 7313 §4, BoRR)."""
@@ -167,8 +171,10 @@ class Rib:
         """It has sent them all (EoRR): what was not among them goes."""
         peer = self._generations.peers.get(peer_id)
         number = 0 if family is Family.IPV4 else 1
-        if peer is not None and self._generations.end_refresh(peer, number):
-            self._scan()
+        if peer is not None:
+            if self._generations.end_refresh(peer, number):
+                self._scan()
+            self._tidy()
 
     def demote(self, peer_id: str) -> None:
         """The peer's held routes become long-lived stale (RFC 9494 §4.2): any other path is better,
@@ -192,9 +198,14 @@ class Rib:
         return delta
 
     def _scan(self) -> None:
-        self._has_void = True
         for table in self._tables:
             table.request_scan()
+
+    def _tidy(self) -> None:
+        """Forget generations that are not needed any more, now or when all is decided."""
+        self._has_void = any(table.pending() for table in self._tables)
+        if not self._has_void:
+            self._generations.collect()
 
     # --- the decision -----------------------------------------------------------------------------
 
@@ -217,8 +228,7 @@ class Rib:
             self._decide_table(table, budget - len(delta), tick, admits, delta)
         if not any(table.pending() for table in self._tables):
             if self._has_void:
-                self._has_void = False
-                self._generations.collect()
+                self._tidy()
             room = self._room()
             if self._refused and room > 0:
                 self._promote(min(room, budget - len(delta)), tick, delta)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from routeserver.control.access.throttle import Rates
 from routeserver.control.policy import AMAZON, UNLIMITED, Quotas
 
 
@@ -62,7 +63,8 @@ class Settings:
 
     A `database_url` of None is SQLite inside `data_dir`; a `bgp_port` of None is 179 where the
     process may bind it and 1790 otherwise; a `keepalive_s` of None is a third of the negotiated
-    hold time; a `peers_file` of None is no such file.
+    hold time; a `peers_file` of None is no such file. An `audit_bytes` of None is no audit trail, a
+    `request_rate` of None no limit, a `secret_key_file` of None the one in the data directory.
     """
 
     data_dir: Path
@@ -84,6 +86,10 @@ class Settings:
     tombstone_s: int
     body_limit_bytes: int
     access_log: bool
+    audit_bytes: int | None
+    audit_files: int
+    request_rate: Rates | None
+    secret_key_file: Path | None
     log_level: LogLevel
     log_format: LogFormat
     quotas: Quotas

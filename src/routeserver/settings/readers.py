@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
+from routeserver.control.access.throttle import AMAZONS, Rate, Rates
 from routeserver.settings.model import Address
 
 Reader: TypeAlias = Callable[[object], object]
@@ -20,6 +21,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[1-9][0-9]?")
 _ZONE: Final = re.compile(r"[a-z]")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_RATE: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,9})?)")
 _TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _URL_SCHEMES: Final = ("sqlite:///", "postgresql://")
 
@@ -76,6 +78,19 @@ def file_or_none(value: object) -> Path | None:
     if not text or "\0" in text:
         raise ValueError("the path of a file, or none")
     return Path(text).expanduser().absolute()
+
+
+def request_rate(value: object) -> Rates | None:
+    text = text_of(value) or ""
+    if text == "off":
+        return None
+    if text == "amazon":
+        return AMAZONS
+    found = _RATE.fullmatch(text)
+    if found is None or not int(found[1]) or not float(found[2]):
+        raise ValueError("off, amazon, or BURST/PER_SECOND such as 100/20")
+    rate = Rate(int(found[1]), float(found[2]))
+    return Rates(rate, rate, rate)
 
 
 def directory(value: object) -> Path:

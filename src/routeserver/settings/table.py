@@ -118,6 +118,27 @@ SETTINGS: Final = (
         "the longest request body taken",
     ),
     Setting("access_log", "false", readers.truth, "log every HTTP request"),
+    Setting(
+        "audit_bytes",
+        64 << 20,
+        readers.whole_number(1 << 16, 10**12, or_else="off"),
+        "how long a file of the audit trail grows, in bytes; off writes none",
+    ),
+    Setting(
+        "audit_files", 4, readers.whole_number(1, 1000), "how many files of the audit trail stay"
+    ),
+    Setting(
+        "request_rate",
+        "off",
+        readers.request_rate,
+        "requests each principal may send: off, amazon for EC2's own numbers, or BURST/PER_SECOND",
+    ),
+    Setting(
+        "secret_key_file",
+        "none",
+        readers.file_or_none,
+        "what secrets in the database are sealed with; none is secret-key.json in data_dir",
+    ),
     Setting("log_level", "info", readers.choice(LogLevel), "the least severe event logged"),
     Setting(
         "log_format",

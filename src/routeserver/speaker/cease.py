@@ -11,6 +11,8 @@ from routeserver.bgp.errors import Cease, cease
 
 MAXIMUM_NUMBER_OF_PREFIXES_REACHED: Final = cease(Cease.MAXIMUM_NUMBER_OF_PREFIXES_REACHED)
 ADMINISTRATIVE_SHUTDOWN: Final = cease(Cease.ADMINISTRATIVE_SHUTDOWN)
+PROCESS_ENDS: Final = cease(Cease.ADMINISTRATIVE_SHUTDOWN, "the route server process ends")
+"""With the words that the peer's operator reads (RFC 9003)."""
 PEER_DE_CONFIGURED: Final = cease(Cease.PEER_DE_CONFIGURED)
 CONNECTION_REJECTED: Final = cease(Cease.CONNECTION_REJECTED)
 OTHER_CONFIGURATION_CHANGE: Final = cease(Cease.OTHER_CONFIGURATION_CHANGE)

@@ -240,9 +240,7 @@ class Connection(asyncio.Protocol):
 
     # --- one step of the session --------------------------------------------------------------
 
-    def _step(
-        self, act: Callable[[float], list[Event]], fact: str = "", data: bytes = b""
-    ) -> None:
+    def _step(self, act: Callable[[float], list[Event]], fact: str = "", data: bytes = b"") -> None:
         """The boundary: a failure in serving this peer is logged and ends its connection."""
         now = self._clock()
         if self.tap is not None and fact:

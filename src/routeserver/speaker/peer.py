@@ -38,16 +38,12 @@ from routeserver.rib.path import Source
 from routeserver.speaker import cease, endings, tcp
 from routeserver.speaker.connection import Connection, Joined, Taps
 from routeserver.speaker.idle_hold import IdleHold
+from routeserver.speaker.ignored_updates import IgnoredUpdates
 from routeserver.speaker.intake import NOTIFICATIONS, REASONS, Excess, Intake
 from routeserver.speaker.owner import RibOwner
 from routeserver.speaker.session_settings import Effect, effects, restart_terms
 from routeserver.speaker.spec import PeerSpec, Sink
 from routeserver.speaker.tally import PeerTally
-
-IGNORED_UPDATES_LOGGED: Final = 10
-"""Of one session: a peer must not be able to fill the log."""
-
-IGNORED_BYTES_LOGGED: Final = 64
 
 _log: Final = structlog.get_logger()
 
@@ -103,7 +99,7 @@ class Peer:
         self.negotiated: Established | None = None
         """What the present session has agreed on."""
         self.idle_hold = IdleHold(spec.settings.idle_hold_s, spec.settings.idle_hold_max_s)
-        self._ignored = 0
+        self._ignored_updates = IgnoredUpdates(spec.peer_id)
         self._removed = False
 
     @property
@@ -257,7 +253,7 @@ class Peer:
                     self._end_for(excess, connection)
             case UpdateIgnored(reason, data):
                 self.tally.ignored[event.verdict] += 1
-                self._note_ignored(reason, data)
+                self._ignored_updates.note(reason, data)
             case EndOfRib(family):
                 _log.debug("end_of_rib", peer_id=peer_id, family=family.name)
                 self._owner.end_of_rib(peer_id, family)
@@ -284,7 +280,7 @@ class Peer:
         self._opening = None
         self._established = connection
         self.negotiated = event
-        self._ignored = 0
+        self._ignored_updates.session_up()
         peer_id = self.spec.peer_id
         restart = event.graceful_restart
         self._owner.session_up(
@@ -357,18 +353,6 @@ class Peer:
                 self._owner.session_down(peer_id, keeps=keeps)
         finally:
             self._around.sink.session_changed(peer_id, False, reason)
-
-    def _note_ignored(self, reason: str, data: bytes) -> None:
-        self._ignored += 1
-        if self._ignored > IGNORED_UPDATES_LOGGED:
-            return
-        _log.warning(
-            "update_ignored",
-            peer_id=self.spec.peer_id,
-            reason=reason,
-            data=data[:IGNORED_BYTES_LOGGED].hex(),
-            last_one_logged=self._ignored == IGNORED_UPDATES_LOGGED,
-        )
 
 
 def _protection(settings: PeerSettings) -> tuple[str | None, int | None]:

@@ -113,7 +113,7 @@ class RunningRouteServer:
         for listener in self._listeners.values():
             listener.close()
             for peer in listener.peers.values():
-                peer.stop(cease.ADMINISTRATIVE_SHUTDOWN, "the route server process ends")
+                peer.stop(cease.PROCESS_ENDS, "the route server process ends")
 
     def remove(self) -> None:
         """The route server is no longer configured."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from routeserver.control.operator.book import PeersFile, PeersFileError
 from routeserver.domain.peer_settings import MASK
@@ -66,7 +67,11 @@ async def test_a_secret_is_kept_and_never_shown(office: Office) -> None:
     await office.add_route_server(["rsp-1"])
     bfd = {"key_id": 1, "secret": "s3cret", "meticulous": True}
     secrets = {"md5_password": "hunter2", "bfd_authentication": bfd}
-    answer = await office.ask("peer-set", peer="rsp-1", settings=secrets)
+    with capture_logs() as logs:
+        answer = await office.ask("peer-set", peer="rsp-1", settings=secrets)
+    [changed] = logs
+    assert changed["set"] == ["bfd_authentication", "md5_password"]
+    assert "hunter2" not in str(changed)
     for shown in (answer, await office.ask("show-peer", peer="rsp-1")):
         assert "hunter2" not in json.dumps(shown)
         assert "s3cret" not in json.dumps(shown)

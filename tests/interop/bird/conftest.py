@@ -1,4 +1,4 @@
-"""One server and site for BIRD's tests on loopback; every test stands at an address of its own."""
+"""Servers and sites for BIRD's tests on loopback; every test stands at an address of its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.interop.site import Site
 from tests.running import Server
 
 PORT = 20181
+OPEN_PORT = 20191
 
 
 @pytest.fixture(scope="module")
@@ -23,3 +24,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     finally:
         if server.process is not None:
             server.stop()
+
+
+@pytest.fixture(scope="package")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    require("bird", "bird2")
+    folder = tmp_path_factory.mktemp("open")
+    with Site.opened(folder, "127.71", bgp_port=OPEN_PORT, bfd_port=23971) as site:
+        yield site
+
+
+@pytest.fixture
+def open_site(opened: Site) -> Iterator[Site]:
+    """The same site, in profile ``open``, for every test; without peers before and after each."""
+    yield opened
+    opened.remove_appliances()

@@ -7,6 +7,7 @@ BIRD takes no neighbour in 127.0.0.0/8 for a directly connected one, so there th
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,12 +30,15 @@ class Announcement:
     med: int | None = None
     prepend: Sequence[int] = ()
     """AS numbers put in front of an empty path, before BIRD's own; the first ends up last."""
+    changes: Sequence[str] = ()
+    """More statements of the export filter."""
 
     @property
     def export(self) -> str:
         changes = [f"bgp_path.prepend({asn});" for asn in self.prepend]
         if self.med is not None:
             changes.append(f"bgp_med = {self.med};")
+        changes += self.changes
         return f"""export filter {{
       if source != RTS_STATIC then reject;
       {" ".join(changes)}
@@ -53,6 +57,10 @@ class Neighbour:
     is_direct: bool = False
     bfd: bool = False
     four_octet: bool = True
+    options: Sequence[str] = ()
+    """More of the BGP protocol's options."""
+    options4: Sequence[str] = ()
+    """More of its IPv4 channel's."""
 
     def config(self, said: Announcement) -> str:
         ipv4, ipv6 = (
@@ -83,8 +91,10 @@ protocol bgp appliance {{
   connect delay time 1;
   connect retry time 1;
   error wait time 1, 2;
+  {" ".join(f"{option};" for option in self.options)}
   ipv4 {{
     import none;
+    {" ".join(f"{option};" for option in self.options4)}
     {said.export};
   }};
   ipv6 {{
@@ -117,6 +127,20 @@ class Bird:
     def say(self, said: Announcement) -> None:
         self._write(said)
         self.daemon.send(signal.SIGHUP)
+
+    def kill_and_recover(self, said: Announcement) -> None:
+        """Kill it and start it as one that restarts gracefully (its flag -R)."""
+        self.daemon.kill()
+        self._write(said)
+        self.daemon.arguments = [*self.daemon.arguments, "-R"]
+        self.daemon.start()
+
+    def control(self, command: str) -> str:
+        """What BIRD answers to a command of `birdc`."""
+        words = [require("birdc", "bird2"), "-s", str(self.folder / "bird.ctl"), command]
+        done = subprocess.run(words, check=False, capture_output=True, text=True, timeout=15)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def _write(self, said: Announcement) -> None:
         (self.folder / "bird.conf").write_text(self.neighbour.config(said))

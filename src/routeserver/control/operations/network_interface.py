@@ -15,8 +15,10 @@ from routeserver.control.describe import Column, describe
 from routeserver.control.interfaces import Wanted, allocate_interface
 from routeserver.control.lookup import find
 from routeserver.control.operations.attributes import the_only_attribute
+from routeserver.control.security_groups import groups_for, names_of_groups
 from routeserver.control.unsupported import refuse_unsupported
 from routeserver.control.views import network_interface as views
+from routeserver.control.views.moments import timestamp
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import NetworkInterface, Subnet
 from routeserver.domain.zones import zone_id_of
@@ -39,15 +41,28 @@ UNSUPPORTED_ON_CREATE: Final = {
 UNSUPPORTED_ON_MODIFY: Final = {
     "AssociatePublicIpAddress": "there are no public addresses here",
     "AssociatedSubnetIds": "an interface is in one subnet here",
-    "Attachment": "interfaces are not attached to instances here",
     "ConnectionTrackingSpecification": "connections are not tracked here",
     "EnaSrdSpecification": "there is no ENA Express here",
     "EnablePrimaryIpv6": "an interface's IPv6 addresses are equal here",
 }
 
+
+def _of_attached(row: NetworkInterface, value: str) -> str | None:
+    return None if row.attachment_id is None else value
+
+
 FILTERS: Final[dict[str, Column[NetworkInterface]]] = {
     "addresses.primary": lambda row: ["true", "false"][: min(2, len(row.private_ips))],
     "addresses.private-ip-address": lambda row: row.private_ips,
+    "attachment.attach-time": lambda row: timestamp(row.attached_at),
+    "attachment.attachment-id": lambda row: row.attachment_id,
+    "attachment.delete-on-termination": lambda row: _of_attached(
+        row, str(row.delete_on_termination).lower()
+    ),
+    "attachment.device-index": lambda row: _of_attached(row, str(row.device_index)),
+    "attachment.instance-id": lambda row: row.instance_id,
+    "attachment.instance-owner-id": lambda row: _of_attached(row, row.account_id),
+    "attachment.status": lambda row: _of_attached(row, views.ATTACHED),
     "description": lambda row: row.description,
     "group-id": lambda row: row.group_ids,
     "interface-type": lambda _: "interface",
@@ -72,14 +87,6 @@ NEVER_SET: Final = (
     "association.ip-owner-id",
     "association.public-dns-name",
     "association.public-ip",
-    "attachment.attach-time",
-    "attachment.attachment-id",
-    "attachment.delete-on-termination",
-    "attachment.device-index",
-    "attachment.instance-id",
-    "attachment.instance-owner-id",
-    "attachment.status",
-    "group-name",
     "operator.principal",
     "private-dns-name",
     "requester-id",
@@ -94,7 +101,6 @@ async def create_network_interface(call: Call, params: Params) -> Answer:
         tags = (await call.tx.tags_of([row.id]))[row.id]
     else:
         refuse_unsupported(params, UNSUPPORTED_ON_CREATE)
-        _refuse_groups(params)
         row = await allocate_interface(
             call.tx,
             subnet=subnet,
@@ -103,17 +109,19 @@ async def create_network_interface(call: Call, params: Params) -> Answer:
             new_id=call.new_id,
             random_bytes=call.random_bytes,
             now=call.now,
-            wanted=_wanted(params),
+            group_ids=await groups_for(call, params.get("Groups", ()), subnet),
+            wanted=wanted_addresses(params),
         )
         tags = await tagging.tag_on_create(call, params, row)
         await idempotency.remember(call, params, row)
-    answer: Answer = {"NetworkInterface": _view(call, row, tags, subnet.availability_zone)}
+    names = await names_of_groups(call.tx)
+    answer: Answer = {"NetworkInterface": _view(call, row, tags, subnet.availability_zone, names)}
     if "ClientToken" in params:
         answer["ClientToken"] = params["ClientToken"]
     return answer
 
 
-def _wanted(params: Params) -> Wanted:
+def wanted_addresses(params: Params) -> Wanted:
     """The addresses a request names, in the two ways it can name a primary one."""
     primary = [params["PrivateIpAddress"]] if "PrivateIpAddress" in params else []
     secondary: list[str] = []
@@ -165,15 +173,6 @@ def _wanted(params: Params) -> Wanted:
     )
 
 
-def _refuse_groups(params: Params) -> None:
-    for group_id in params.get("Groups", ()):
-        raise Refusal(
-            "InvalidSecurityGroupID.NotFound",
-            f"The securityGroup ID '{group_id}' does not exist; there are no security groups here, "
-            "leave Groups out.",
-        )
-
-
 def _checked_description(text: str) -> str:
     if len(text) > MAX_DESCRIPTION_LENGTH:
         raise Refusal(
@@ -183,15 +182,23 @@ def _checked_description(text: str) -> str:
     return text
 
 
-def _view(call: Call, row: NetworkInterface, tags: Mapping[str, str], zone: str) -> Answer:
+def _view(
+    call: Call,
+    row: NetworkInterface,
+    tags: Mapping[str, str],
+    zone: str,
+    group_names: Mapping[str, str],
+) -> Answer:
     zone_id = zone_id_of(call.region, call.policy.zones, zone)
-    return views.network_interface(row, tags, zone=zone, zone_id=zone_id)
+    return views.network_interface(row, tags, zone=zone, zone_id=zone_id, group_names=group_names)
 
 
 async def describe_network_interfaces(call: Call, params: Params) -> Answer:
     zones = {subnet.id: subnet.availability_zone for subnet in await call.tx.list(Subnet)}
+    names = await names_of_groups(call.tx)
     filters: dict[str, Column[NetworkInterface]] = {
         **FILTERS,
+        "group-name": lambda row: [names[each] for each in row.group_ids if each in names],
         "availability-zone": lambda row: zones[row.subnet_id],
         "availability-zone-id": lambda row: zone_id_of(
             call.region, call.policy.zones, zones[row.subnet_id]
@@ -200,7 +207,7 @@ async def describe_network_interfaces(call: Call, params: Params) -> Answer:
     }
     page = await describe(call, params, NetworkInterface, "NetworkInterfaceIds", filters)
     return page.answer(
-        "NetworkInterfaces", lambda row, tags: _view(call, row, tags, zones[row.subnet_id])
+        "NetworkInterfaces", lambda row, tags: _view(call, row, tags, zones[row.subnet_id], names)
     )
 
 
@@ -210,7 +217,7 @@ def _nothing(row: NetworkInterface) -> None:  # noqa: ARG001 - a column of no ro
 
 async def delete_network_interface(call: Call, params: Params) -> Answer:
     """Static routes that lead to the interface stay and become a blackhole, as on EC2."""
-    row = await _find_own(call, params)
+    row = await find_own(call, params["NetworkInterfaceId"])
     if row.status != "available":
         raise Refusal(
             "InvalidNetworkInterface.InUse", f"Network interface '{row.id}' is currently in use."
@@ -220,23 +227,54 @@ async def delete_network_interface(call: Call, params: Params) -> Answer:
 
 
 async def modify_network_interface_attribute(call: Call, params: Params) -> Answer:
-    row = await _find_own(call, params)
+    row = await find_own(call, params["NetworkInterfaceId"])
     refuse_unsupported(params, UNSUPPORTED_ON_MODIFY)
-    match the_only_attribute(params, ("Description", "SourceDestCheck", "Groups")):
+    match the_only_attribute(params, ("Description", "SourceDestCheck", "Groups", "Attachment")):
         case "Description":
             text = _checked_description(params["Description"].get("Value", ""))
             await call.tx.update(row, description=text)
         case "SourceDestCheck":
             check = params["SourceDestCheck"].get("Value", False)
             await call.tx.update(row, source_dest_check=check)
+        case "Groups":
+            subnet = await find(call, Subnet, row.subnet_id)
+            await call.tx.update(row, group_ids=await groups_for(call, params["Groups"], subnet))
         case _:
-            _refuse_groups(params)
+            await _modify_attachment(call, row, params["Attachment"])
     return {}
 
 
-async def _find_own(call: Call, params: Params) -> NetworkInterface:
+async def _modify_attachment(call: Call, row: NetworkInterface, changes: Params) -> None:
+    refuse_unsupported(
+        changes,
+        {
+            "DefaultEnaQueueCount": "interfaces have no queues here",
+            "EnaQueueCount": "interfaces have no queues here",
+        },
+    )
+    if changes.get("AttachmentId") != row.attachment_id or row.attachment_id is None:
+        raise no_attachment(str(changes.get("AttachmentId")))
+    if "DeleteOnTermination" in changes:
+        await call.tx.update(row, delete_on_termination=changes["DeleteOnTermination"])
+
+
+async def reset_network_interface_attribute(call: Call, params: Params) -> Answer:
+    """SourceDestCheck is the only attribute that can be reset; EC2 takes any text for it."""
+    row = await find_own(call, params["NetworkInterfaceId"])
+    the_only_attribute(params, ("SourceDestCheck",))
+    await call.tx.update(row, source_dest_check=True)
+    return {}
+
+
+def no_attachment(attachment_id: str) -> Refusal:
+    return Refusal(
+        "InvalidAttachmentID.NotFound", f"The attachment ID '{attachment_id}' does not exist"
+    )
+
+
+async def find_own(call: Call, interface_id: str) -> NetworkInterface:
     """The interface, unless it is one the service keeps for itself."""
-    row = await find(call, NetworkInterface, params["NetworkInterfaceId"])
+    row = await find(call, NetworkInterface, interface_id)
     if row.requester_managed:
         raise Refusal(
             "OperationNotPermitted",
@@ -253,11 +291,17 @@ async def describe_network_interface_attribute(call: Call, params: Params) -> An
         case "description":
             answer["Description"] = {"Value": row.description}
         case "groupSet":
-            answer["Groups"] = views.groups(row)
+            answer["Groups"] = views.groups(row, await names_of_groups(call.tx))
         case "sourceDestCheck":
             answer["SourceDestCheck"] = {"Value": row.source_dest_check}
         case "attachment":
-            pass  # EC2 leaves the attachment out of the answer when there is none.
+            # EC2 leaves the attachment out of the answer when there is none.
+            if row.attachment_id is not None:
+                answer["Attachment"] = {
+                    **views.attachment(row),
+                    "InstanceId": row.instance_id,
+                    "InstanceOwnerId": row.account_id,
+                }
         case "associatePublicIpAddress":
             answer["AssociatePublicIpAddress"] = False
         case _:

@@ -36,10 +36,10 @@ ROUTE_FILTERS: Final = {
     "route.gateway-id": "GatewayId",
     "route.origin": "Origin",
     "route.state": "State",
-    # Routes have none of these targets here; the filters are known and match nothing.
     "route.destination-prefix-list-id": "DestinationPrefixListId",
-    "route.egress-only-internet-gateway-id": "EgressOnlyInternetGatewayId",
     "route.instance-id": "InstanceId",
+    # Routes have none of these targets here; the filters are known and match nothing.
+    "route.egress-only-internet-gateway-id": "EgressOnlyInternetGatewayId",
     "route.nat-gateway-id": "NatGatewayId",
     "route.transit-gateway-id": "TransitGatewayId",
     "route.vpc-peering-connection-id": "VpcPeeringConnectionId",

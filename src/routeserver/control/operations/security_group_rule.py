@@ -245,7 +245,7 @@ async def _by_ids(
 
 def _revoked(rule: SecurityGroupRule) -> Answer:
     full = views.rule(rule, {})
-    shown = {name: full[name] for name in SHOWN_WHEN_REVOKED if name in full}
+    shown: Answer = {name: full[name] for name in SHOWN_WHEN_REVOKED if name in full}
     if rule.referenced_group_id is not None:
         shown["ReferencedGroupId"] = rule.referenced_group_id
     return shown

@@ -44,8 +44,8 @@ UNSUPPORTED: Final = {
 
 FILTERS: Final[dict[str, Column[Vpc]]] = {
     "cidr": lambda row: row.cidr,
-    "cidr-block-association.association-id": views.ipv4_association_id,
-    "cidr-block-association.cidr-block": lambda row: row.cidr,
+    "cidr-block-association.association-id": lambda row: list(views.ipv4_associations(row)),
+    "cidr-block-association.cidr-block": lambda row: [row.cidr, *row.secondary_cidrs],
     "cidr-block-association.state": lambda _: "associated",
     "dhcp-options-id": lambda row: row.dhcp_options_id,
     "ipv6-cidr-block-association.association-id": lambda row: (
@@ -163,6 +163,12 @@ async def _refuse_while_used(call: Call, row: Vpc) -> None:
     for group in await call.tx.list(SecurityGroup, vpc_id=row.id):
         if group.name != DEFAULT_NAME:
             raise vpc_rules.in_use("vpc", row.id, f"security group {group.id} is there")
+
+
+async def modify_vpc_tenancy(call: Call, params: Params) -> Answer:
+    row = await find(call, Vpc, params["VpcId"])
+    await call.tx.update(row, instance_tenancy=params["InstanceTenancy"])
+    return {"ReturnValue": True}
 
 
 async def describe_vpc_attribute(call: Call, params: Params) -> Answer:

@@ -7,7 +7,9 @@ session like any other intent. What is refused leaves everything as it was.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+import structlog
 
 from routeserver.control.operator.book import PeersFileError, base_of, layered
 from routeserver.control.operator.desk import (
@@ -24,6 +26,8 @@ from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import PeerState, RouteServerPeer
 from routeserver.net.peering import PeerSettings
 from routeserver.store import Transaction
+
+_log: Final = structlog.get_logger()
 
 
 async def peer_settings(desk: Desk, params: Params) -> Answer:
@@ -48,6 +52,7 @@ async def peer_set(desk: Desk, params: Params) -> Answer:
         _checked(desk, peer, {**stored, **new})
         stored |= new
         await tx.put_peer_settings(peer.id, stored)
+    _log.info("peer_settings_changed", peer_id=peer.id, set=sorted(new), unset=[])
     return _shown(desk, peer, stored)
 
 
@@ -63,6 +68,8 @@ async def peer_unset(desk: Desk, params: Params) -> Answer:
         left = {key: value for key, value in stored.items() if keys and key not in keys}
         _checked(desk, peer, left)
         await tx.put_peer_settings(peer.id, left)
+    gone = sorted(stored.keys() - left.keys())
+    _log.info("peer_settings_changed", peer_id=peer.id, set=[], unset=gone)
     return _shown(desk, peer, left)
 
 

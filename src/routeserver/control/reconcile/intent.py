@@ -17,6 +17,7 @@ from routeserver.bfd.authentication import BfdAuth
 from routeserver.bfd.config import BfdConfig
 from routeserver.bfdd.spec import BfdSpec
 from routeserver.control.policy import Policy
+from routeserver.control.prefix_lists import spelled_out
 from routeserver.domain.resources import (
     AssociationState,
     EndpointState,
@@ -37,6 +38,7 @@ from routeserver.domain.resources import (
     Vpc,
 )
 from routeserver.domain.routing import TableIntent
+from routeserver.domain.vpc_rules import local_destinations
 from routeserver.net.peering import PeerSettings
 from routeserver.net.prefix import Prefix, parse_prefix
 from routeserver.speaker.spec import EndpointSpec, PeerSpec, RouteServerSpec
@@ -79,7 +81,7 @@ class Intent:
     tables: Mapping[str, RouteTable]
     """The route tables that are propagated to, by id."""
     static_routes: Sequence[Route]
-    """The static routes in those tables."""
+    """The static routes in those tables; one to a prefix list stands as one for every entry."""
     peer_settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
     """What was set for peers, by peer id."""
 
@@ -100,7 +102,7 @@ async def read_intent(tx: Transaction) -> Intent:
         vpcs={vpc.id: vpc for vpc in await tx.list(Vpc, id=vpc_ids)},
         interfaces=await tx.list(NetworkInterface, vpc_id=vpc_ids),
         tables={table.id: table for table in await tx.list(RouteTable, id=table_ids)},
-        static_routes=await tx.list(Route, route_table_id=table_ids),
+        static_routes=await spelled_out(tx, await tx.list(Route, route_table_id=table_ids)),
         peer_settings={row.peer_id: row.settings for row in await tx.peer_settings()},
     )
 
@@ -239,8 +241,7 @@ def _occupied(vpc: Vpc, routes: Sequence[Route]) -> dict[Prefix, str]:
         parse_prefix(
             cidr
         ): "The local route of the VPC has the same destination and takes precedence."
-        for cidr in (vpc.cidr, vpc.ipv6_cidr)
-        if cidr is not None
+        for cidr in local_destinations(vpc)
     }
     for route in routes:
         taken[parse_prefix(route.destination)] = (

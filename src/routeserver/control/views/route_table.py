@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from routeserver.control.call import Answer
+from routeserver.control.prefix_lists import ID_PREFIX
 from routeserver.control.route_tables import TableFacts
 from routeserver.control.tagging import tag_list
 from routeserver.domain.resources import Route, RouteTable, RouteTableAssociation
@@ -57,7 +58,8 @@ def routes(facts: TableFacts) -> Iterator[Answer]:
                 **_static_target(route, facts),
                 "Origin": "CreateRoute",
             }
-    occupied = {parse_prefix(destination) for destination in (*local, *static)}
+    blocks = (*local, *(each for each in static if not each.startswith(ID_PREFIX)))
+    occupied = facts.listed.union(map(parse_prefix, blocks))
     for prefix in sorted(facts.propagated):
         # The moment between a static route's birth and the propagated one's removal shows only the
         # static one.
@@ -66,24 +68,33 @@ def routes(facts: TableFacts) -> Iterator[Answer]:
 
 
 def _destination(text: str) -> Answer:
+    if text.startswith(ID_PREFIX):
+        return {"DestinationPrefixListId": text}
     return {"DestinationIpv6CidrBlock" if ":" in text else "DestinationCidrBlock": text}
 
 
 def _static_target(route: Route, facts: TableFacts) -> Answer:
     if route.gateway_id is not None:
         return {"GatewayId": route.gateway_id, "State": _state(route.gateway_id, facts)}
-    interface_id = route.network_interface_id or ""
-    return {"NetworkInterfaceId": interface_id, "State": _state(interface_id, facts)}
+    return _interface_target(route.network_interface_id or "", facts)
 
 
 def _propagated(prefix: Prefix, entry: Entry, facts: TableFacts) -> Answer:
     return {
         **_destination(format_prefix(prefix)),
-        "NetworkInterfaceId": entry.network_interface_id,
+        **_interface_target(entry.network_interface_id, facts),
         "IpAddress": entry.next_hop,
         "Origin": "Advertisement",
-        "State": _state(entry.network_interface_id, facts),
     }
+
+
+def _interface_target(interface_id: str, facts: TableFacts) -> Answer:
+    target = {"NetworkInterfaceId": interface_id, "State": _state(interface_id, facts)}
+    instance_id = facts.instances.get(interface_id)
+    if instance_id is not None:
+        target["InstanceId"] = instance_id
+        target["InstanceOwnerId"] = facts.vpc.account_id
+    return target
 
 
 def _state(target_id: str, facts: TableFacts) -> str:

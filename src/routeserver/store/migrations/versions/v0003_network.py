@@ -48,7 +48,7 @@ def _give_defaults(op: Operations) -> None:
     subnets = table("subnet", *map(column, (*_SCOPE, "vpc_id")))
     for vpc in connection.execute(select(vpcs)).mappings().all():
         inside = connection.execute(select(subnets).where(subnets.c.vpc_id == vpc["id"]))
-        for name, row in _defaults(vpc, [dict(subnet) for subnet in inside.mappings()]):
+        for name, row in _defaults(dict(vpc), [dict(subnet) for subnet in inside.mappings()]):
             connection.execute(insert(table(name, *map(column, row))), row)
 
 
