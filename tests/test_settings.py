@@ -51,6 +51,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert settings.regions == ("us-east-1",)
     assert settings.database_url is None
     assert (settings.hold_time_s, settings.keepalive_s) == (30, None)
+    assert (settings.restart_window_s, settings.selection_deferral_s) == (120, None)
     assert (settings.bfd_interval_ms, settings.bfd_multiplier) == (300, 3)
     assert settings.log_format is LogFormat.AUTO
     assert set(effective.origins.values()) == {"default", "profile aws"}

@@ -10,7 +10,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -19,6 +19,7 @@ from botocore.credentials import Credentials
 VERSION: Final = "2016-11-15"
 END_OF_HEAD: Final = b"\r\n\r\n"
 LENGTH: Final = b"content-length:"
+LAST_ANSWER_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,27 +61,35 @@ def signed(target: Target, action: str, params: dict[str, str]) -> bytes:
 
 
 class _Client(asyncio.Protocol):
-    """One connection: the next request goes out when the answer to the last one is whole."""
+    """One connection: the next request goes out when the answer to the last one is whole. A server
+    that closes its connections is connected to again, which counts for its answer."""
 
-    def __init__(self, request: bytes, done: asyncio.Event, latencies: list[float]) -> None:
+    def __init__(self, url: SplitResult, request: bytes, latencies: list[float]) -> None:
+        self._url = url
         self._request = request
-        self._done = done
         self._latencies = latencies
         self._buffer = bytearray()
         self._missing = -1
         self._began = 0.0
-        self._stop = False
+        self._transport: asyncio.Transport | None = None
+        self._connecting: asyncio.Task[object] | None = None
+        self.stopping = False
         self.refused = 0
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connect(self) -> None:
+        self._began = time.perf_counter()
+        loop = asyncio.get_running_loop()
+        self._connecting = loop.create_task(
+            loop.create_connection(lambda: self, self._url.hostname, self._url.port)
+        )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._send()
-
-    def _send(self) -> None:
-        self._began = time.perf_counter()
-        self._transport.write(self._request)
+        self._buffer.clear()
+        self._missing = -1
+        transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -90,43 +99,42 @@ class _Client(asyncio.Protocol):
                 return
             head = bytes(self._buffer[:end]).lower()
             at = head.index(LENGTH) + len(LENGTH)
-            length = int(head[at:].split(b"\r\n", 1)[0])
-            self._missing = end + len(END_OF_HEAD) + length
+            self._missing = end + len(END_OF_HEAD) + int(head[at:].split(b"\r\n", 1)[0])
+            self._is_last = b"connection: close" in head
             self.refused += head[9:12] != b"200"
-        if len(self._buffer) < self._missing:
-            return
+        if len(self._buffer) >= self._missing:
+            self._answered()
+
+    def _answered(self) -> None:
+        assert self._transport is not None
         self._latencies.append(time.perf_counter() - self._began)
         self._buffer.clear()
         self._missing = -1
-        if self._done.is_set():
+        if self.stopping or self._is_last:
             self._transport.close()
         else:
-            self._send()
+            self._began = time.perf_counter()
+            self._transport.write(self._request)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.ended.done():
+        self.refused += self._missing >= 0 or exc is not None
+        if not self.stopping:
+            self.connect()
+        elif not self.ended.done():
             self.ended.set_result(None)
-        if not self._done.is_set():
-            self.refused += 1
 
 
 async def _load(target: Target, request: bytes, clients: int, seconds: float) -> Measured:
-    loop = asyncio.get_running_loop()
-    url = urlsplit(target.url)
-    done = asyncio.Event()
     latencies: list[float] = []
-    protocols: list[_Client] = []
+    asked = [_Client(urlsplit(target.url), request, latencies) for _ in range(clients)]
     began = time.perf_counter()
-    for _ in range(clients):
-        _, protocol = await loop.create_connection(
-            lambda: _Client(request, done, latencies), url.hostname, url.port
-        )
-        protocols.append(protocol)
+    for client in asked:
+        client.connect()
     await asyncio.sleep(seconds)
-    done.set()
-    taken = time.perf_counter() - began
-    count = len(latencies)
-    await asyncio.wait_for(asyncio.gather(*(each.ended for each in protocols)), 60)
+    taken, count = time.perf_counter() - began, len(latencies)
+    for client in asked:
+        client.stopping = True
+    await asyncio.wait({client.ended for client in asked}, timeout=LAST_ANSWER_S)
     ordered = sorted(latencies)
     return Measured(
         requests=count,
@@ -134,7 +142,7 @@ async def _load(target: Target, request: bytes, clients: int, seconds: float) ->
         p50_ms=1000 * ordered[len(ordered) // 2],
         p99_ms=1000 * ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)],
         longest_ms=1000 * ordered[-1],
-        refused=sum(each.refused for each in protocols),
+        refused=sum(each.refused for each in asked),
     )
 
 

@@ -6,7 +6,7 @@ Every answer is also encoded, so a member that the service model does not have f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -27,10 +27,12 @@ REGION = "us-east-1"
 
 
 class FakeWorld:
-    """An `Observed` that shows the propagated routes a test puts into it, and nothing else."""
+    """An `Observed` that shows the routes a test puts into it, and nothing else."""
 
     def __init__(self) -> None:
         self.entries: dict[str, dict[Prefix, Entry]] = {}
+        self.database: list[RouteView] = []
+        self.looked_for: list[tuple[Collection[Prefix] | None, Collection[str] | None]] = []
 
     def propagate(self, table_id: str, prefix: str, interface_id: str, next_hop: str) -> None:
         entry = Entry(interface_id, next_hop, "rs-0123456789abcdef0", "rsp-0123456789abcdef0")
@@ -46,8 +48,14 @@ class FakeWorld:
         self,
         route_server_id: str,  # noqa: ARG002
         after: tuple[Prefix, str] | None = None,  # noqa: ARG002
-    ) -> Iterator[RouteView]:
-        return iter(())
+        *,
+        prefixes: Collection[Prefix] | None = None,
+        peer_ids: Collection[str] | None = None,
+    ) -> Iterator[RouteView | None]:
+        self.looked_for.append((prefixes, peer_ids))
+        for view in self.database:
+            if prefixes is None or view.prefix in prefixes:
+                yield view if peer_ids is None or view.peer_id in peer_ids else None
 
     def are_routes_persisted(self, route_server_id: str) -> bool:  # noqa: ARG002
         return False

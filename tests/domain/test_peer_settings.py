@@ -61,6 +61,7 @@ EVERYTHING: dict[str, Any] = {
     "extended_messages": True,
     "extended_next_hop": True,
     "enhanced_refresh": True,
+    "accept_as_sets": True,
     "bgp_waits_for_bfd": True,
     "bfd_interval_ms": 50,
     "bfd_multiplier": 5,

@@ -3,7 +3,6 @@ shapes."""
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
@@ -15,13 +14,9 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from hypothesis import strategies as st
 
-SERVICES: Final = ("ec2", "sts")
+from routeserver.control.registry import EC2
 
-_OURS: Final = re.compile(
-    r".*RouteServer.*|(Create|Delete|Describe|Modify).*(Vpc|Subnet|NetworkInterface|Vpcs|Subnets)(s|Attribute)?"
-    r"|.*RouteTables?(Association)?|.*InternetGateways?|(Create|Replace|Delete)Route|.*Tags"
-    r"|Describe(AvailabilityZones|Regions)"
-)
+SERVICES: Final = ("ec2", "sts")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT: Final = st.text(
@@ -39,7 +34,7 @@ def client_model(service: str) -> ServiceModel:
 
 
 def operations_of_this_server() -> list[str]:
-    return [name for name in client_model("ec2").operation_names if _OURS.fullmatch(name)]
+    return sorted(EC2)
 
 
 def client_operation(service: str, name: str) -> OperationModel:

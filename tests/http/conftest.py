@@ -11,7 +11,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from routeserver.http.app import make_app
 from tests.http.fake_api import KEY_ID, SECRET, FakeApi
@@ -41,14 +41,17 @@ def health() -> dict[str, Any]:
 
 
 @pytest.fixture
-def app(api: FakeApi, health: dict[str, Any]) -> Starlette:
+def app(api: FakeApi, health: dict[str, Any]) -> ASGIApp:
+    async def report() -> dict[str, Any]:
+        return health
+
     return make_app(
-        api, lambda: health, lambda: "routeserver_rib_routes 3\n", new_request_id=lambda: "req-1"
+        api, report, lambda: "routeserver_rib_routes 3\n", new_request_id=lambda: "req-1"
     )
 
 
 @pytest.fixture
-async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as connection:
         yield connection
 

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from uvicorn import Server
 
 from routeserver.domain.refusal import Refusal
@@ -31,7 +31,7 @@ class QuietServer(Server):
 
 
 @pytest.fixture
-async def port(app: Starlette) -> AsyncIterator[int]:
+async def port(app: ASGIApp) -> AsyncIterator[int]:
     listener = socket.create_server(("127.0.0.1", 0))
     server = QuietServer(server_config(app))
     task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -11,7 +11,7 @@ import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 from starlette.types import Message
 
 from routeserver.control.access.principal import root
@@ -164,13 +164,17 @@ async def test_a_body_too_large_is_refused_while_it_arrives(client: httpx.AsyncC
     assert error(response)[:2] == (413, "RequestEntityTooLarge")
 
 
+async def _nothing() -> dict[str, Any]:
+    return {}
+
+
 async def test_a_query_too_large_is_refused(api: FakeApi) -> None:
-    app = make_app(api, dict, str, limits=Limits(body_bytes=50), new_request_id=lambda: "req-1")
+    app = make_app(api, _nothing, str, limits=Limits(body_bytes=50), new_request_id=lambda: "req-1")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         assert error(await client.get("/?" + "x" * 51))[:2] == (413, "RequestEntityTooLarge")
 
 
-async def run_asgi(app: Starlette, receive: Any) -> list[Message]:
+async def run_asgi(app: ASGIApp, receive: Any) -> list[Message]:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -186,12 +190,12 @@ async def test_a_body_that_does_not_arrive_is_given_up(api: FakeApi) -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    app = make_app(api, dict, str, limits=Limits(body_s=0.0))
+    app = make_app(api, _nothing, str, limits=Limits(body_s=0.0))
     start, _ = await run_asgi(app, never)
     assert start["status"] == 408
 
 
-async def test_a_client_that_goes_away_is_answered_nothing(app: Starlette) -> None:
+async def test_a_client_that_goes_away_is_answered_nothing(app: ASGIApp) -> None:
     async def gone() -> Message:
         return {"type": "http.disconnect"}
 

@@ -39,7 +39,10 @@ async def test_metrics_are_prometheus_text(client: httpx.AsyncClient) -> None:
 
 
 async def test_what_fails_behind_them_is_not_told(api: FakeApi) -> None:
-    app = make_app(api, broken, broken)
+    async def broken_health() -> Any:
+        broken()
+
+    app = make_app(api, broken_health, broken)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         health, metrics = await client.get("/healthz"), await client.get("/metrics")
     assert (health.status_code, metrics.status_code) == (503, 500)

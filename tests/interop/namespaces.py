@@ -104,14 +104,17 @@ def linked() -> Iterator[Link]:
 
 
 @contextmanager
-def wired(folder: Path, network: str, appliance: str) -> Iterator[tuple[Link, Site]]:
+def wired(
+    folder: Path, network: str, appliance: str, *arguments: str
+) -> Iterator[tuple[Link, Site]]:
     """A site whose server stands at one end of a link, on the well-known ports.
 
     The calling thread is at the server's end meanwhile. `network` is as for `Site.build`;
-    `appliance` is the address, in the endpoint's subnet, that the other end gets.
+    `appliance` is the address, in the endpoint's subnet, that the other end gets; `arguments` are
+    more of the server's.
     """
     with linked() as link, link.server.entered():
-        server = Server(folder, bgp_port=179, bfd_port=3784)
+        server = Server(folder, bgp_port=179, bfd_port=3784, arguments=arguments)
         try:
             server.start()
             site = Site.build(server, network)

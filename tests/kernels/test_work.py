@@ -83,6 +83,5 @@ def test_hash_chains_of_a_usual_table_are_short(counted: Mapping[str, Any], fami
 
 
 def test_no_form_of_a_table_makes_long_hash_chains(counted: Mapping[str, Any]) -> None:
-    """Prefixes whose last four bits are all the same share a sixteenth of the buckets, by choice;
-    nothing is worse than that."""
-    assert {name: mean for name, mean in counted["awkward"].items() if mean > 16} == {}
+    """However the prefixes were chosen: the seed decides where a run of neighbours goes."""
+    assert {name: mean for name, mean in counted["awkward"].items() if mean > 2} == {}

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from routeserver.observe.loop_ticker import LoopTicker
+from routeserver.observe.loop_ticker import WINDOW_S, LoopTicker
 
 
 class SteppedLoop(asyncio.SelectorEventLoop):
@@ -40,6 +40,12 @@ def test_the_longest_turn_since_the_last_look_is_shown() -> None:
         assert ticker.take() == pytest.approx(0, abs=0.001)
         loop.now = 100.590  # still in that turn
         assert ticker.take() == pytest.approx(0.250, abs=0.011)
+        assert ticker.recent_s() == pytest.approx(0.300, abs=0.001), "looking takes nothing"
+        at(100.600)
+        for second in range(101, 101 + 2 * int(WINDOW_S) + 1):
+            at(second + 0.0)
+            loop.now = second + 0.5
+        assert ticker.recent_s() < 1.0
         ticker.stop()
     finally:
         loop.close()

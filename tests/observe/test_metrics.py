@@ -81,6 +81,7 @@ def test_what_went_wrong_is_counted_by_peer_and_kind() -> None:
         discarded=1,
         ignored={"treat as withdraw": 3},
         endings={("sent", 6, 10): 2, ("lost", 0, 0): 1},
+        warnings={"routes_near_limit": 6},
         bfd_discarded={"bad_ttl": 4},
     )
     now = Snapshot(
@@ -95,6 +96,7 @@ def test_what_went_wrong_is_counted_by_peer_and_kind() -> None:
     assert seen[key("peer_routes", **of)] == 9
     assert seen[key("peer_routes_held", **of)] == 2
     assert seen[key("peer_routes_over_limit", **of)] == 1
+    assert seen[key("peer_limit_warnings_total", **of, event="routes_near_limit")] == 6
     assert seen[key("peer_updates_ignored_total", **of, verdict="treat as withdraw")] == 3
     assert seen[key("peer_sessions_ended_total", **of, by="sent", code="6", subcode="10")] == 2
     assert seen[key("peer_sessions_ended_total", **of, by="lost", code="0", subcode="0")] == 1

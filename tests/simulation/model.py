@@ -7,8 +7,9 @@ code with what it judges. It is told facts with their time, and it asks nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from ipaddress import IPv4Address
 
 from routeserver.net.path import PathAttributes, SegmentKind
@@ -128,12 +129,18 @@ class Model:
             case Withdraw(prefixes):
                 for prefix in prefixes:
                     peer.routes.pop(prefix, None)
-            case Mark("eor", family):
+            case Mark():
+                self._marked(peer, said)
+
+    def _marked(self, peer: Peer, mark: Mark) -> None:
+        family = mark.family
+        match mark.kind:
+            case "eor":
                 peer.heard_end_of_rib.add(family)
                 if family in peer.kept_until:
                     del peer.kept_until[family]
                     self._drop(peer, lambda p, r: r.stale and family_of(p) is family)
-            case Mark("borr", family):
+            case "borr":
                 # One that is under way goes on.
                 is_first = family not in peer.refreshing
                 if is_first and (peer.terms is None or family in peer.heard_end_of_rib):
@@ -141,7 +148,7 @@ class Model:
                     for prefix, route in peer.routes.items():
                         if family_of(prefix) is family and not route.stale:
                             route.again = False
-            case Mark(_, family):
+            case _:
                 if family in peer.refreshing:
                     peer.refreshing.discard(family)
                     self._drop(peer, lambda p, r: not r.again and family_of(p) is family)
@@ -266,9 +273,8 @@ class Model:
         due: list[tuple[float, int, Callable[[float], None]]] = []
         for number, peer in enumerate(self.peers.values()):
             for family, at in peer.kept_until.items():
-                due.append((
-                    at, 2 * number + family, lambda now, p=peer, f=family: self._time_over(p, f, now)
-                ))
+                over = partial(self._time_over, peer, family)
+                due.append((at, 2 * number + family, over))
         if self.grace_since is not None:
             due.append((self.grace_since + self.duration_s, 1000, lambda _: self._release()))
         if not due:
@@ -289,7 +295,10 @@ class Model:
             for peer in self.peers.values()
             if (route := peer.routes.get(prefix)) is not None and route.usable
         ]
-        return [(peer_id, attributes) for _, peer_id, attributes in sorted(found, key=_first)]
+        return [
+            (peer_id, attributes)
+            for _, peer_id, attributes in sorted(found, key=lambda row: row[0])
+        ]
 
     def rejected(self, prefix: Prefix) -> list[str]:
         return sorted(
@@ -303,11 +312,7 @@ class Model:
         return {prefix: paths[0] for prefix, paths in best.items() if paths}
 
 
-def _first(row: tuple[object, ...]) -> object:
-    return row[0]
-
-
-def _key(route: Route, peer: Peer) -> tuple[object, ...]:
+def _key(route: Route, peer: Peer) -> tuple[bool, int, int, int, int, int, int, str]:
     attributes = route.attributes
     length = 0
     for segment in attributes.as_path:
@@ -339,5 +344,3 @@ def policy_of(kind: str) -> Policy:
             return lambda *_: None
         case _:
             return lambda _, a: a
-
-

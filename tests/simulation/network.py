@@ -99,11 +99,13 @@ class End(asyncio.Transport):
     protocol: asyncio.Protocol
 
     def __init__(self, network: Network, link: Link, local: str, remote: str) -> None:
-        super().__init__({
-            "sockname": (local, 179),
-            "peername": (remote, 40_000),
-            "socket": network.socket,
-        })
+        super().__init__(
+            {
+                "sockname": (local, 179),
+                "peername": (remote, 40_000),
+                "socket": network.socket,
+            }
+        )
         self._network = network
         self._link = link
         self._arriving: list[bytes] = []

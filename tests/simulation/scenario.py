@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
@@ -54,12 +54,13 @@ class Scenario:
     seed: int
     steps: tuple[Step, ...]
     slice_size: int
+    max_fib: int | None
 
     def without(self, start: int, end: int) -> Scenario:
-        return Scenario(self.seed, self.steps[:start] + self.steps[end:], self.slice_size)
+        return replace(self, steps=self.steps[:start] + self.steps[end:])
 
     def __str__(self) -> str:
-        lines = [f"seed {self.seed}, slices of {self.slice_size}"]
+        lines = [f"seed {self.seed}, slices of {self.slice_size}, FIB of {self.max_fib}"]
         return "\n".join(lines + [f"  {number}: {s}" for number, s in enumerate(self.steps)])
 
 
@@ -68,4 +69,9 @@ def make(seed: int) -> Scenario:
     kinds = random.choices(list(KINDS), list(KINDS.values()), k=random.randrange(5, 45))
     opening = [Step("dial", peer_id, random.randrange(1 << 30)) for peer_id in PEERS]
     steps = [Step(kind, random.choice(PEERS), random.randrange(1 << 30)) for kind in kinds]
-    return Scenario(seed, tuple(opening[: random.randrange(4)] + steps), random.choice([1, 3, 5000]))
+    return Scenario(
+        seed,
+        tuple(opening[: random.randrange(4)] + steps),
+        slice_size=random.choice([1, 3, 5000]),
+        max_fib=random.choice([None, None, None, 4]),
+    )

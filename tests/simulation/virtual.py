@@ -42,6 +42,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(selector)
         selector.pass_time = self._pass_time
         self._now = 1_000.0
+        self._clock_resolution = 1e-7
         self.failures: list[str] = []
         self.create_listener: Callable[[Any, Any], Any] | None = None
         self.set_exception_handler(self._failed)
@@ -52,7 +53,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def jump(self, seconds: float) -> None:
         self._now += seconds
 
-    async def create_server(  # type: ignore[override]
+    async def create_server(
         self, protocol_factory: Any, *_: Any, sock: Any = None, **__: Any
     ) -> Any:
         assert self.create_listener is not None

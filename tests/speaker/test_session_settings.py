@@ -67,6 +67,7 @@ def test_amazons_open_offers_nothing_extra() -> None:
     assert not config.extended_messages
     assert not config.extended_next_hop
     assert not config.enhanced_refresh
+    assert not config.accept_as_sets
 
 
 def test_the_flags_of_a_restart_are_only_said_after_one() -> None:
@@ -84,6 +85,14 @@ def test_the_flags_of_a_restart_are_only_said_after_one() -> None:
     assert usual.long_lived is not None
     assert usual.long_lived.stale_times_s == ((V4, 77), (V6, 77))
     assert of(AWS_DEFAULTS, restarting=True) == of(AWS_DEFAULTS)
+
+
+def test_forwarding_state_that_is_lost_is_not_claimed() -> None:
+    peer = PeerSpec("a", "10.0.0.2", 65001, settings=OPEN_DEFAULTS)
+    config = session_config(peer, Timers(forwarding_kept=False), BASE, restarting=True)
+    assert config.graceful_restart is not None
+    assert config.graceful_restart.restarting
+    assert config.graceful_restart.forwarding == ()
 
 
 def established(

@@ -157,6 +157,12 @@ def read_server_info(path: Path) -> ServerInfo | None:
     return _read(path, SERVER, ServerInfo)
 
 
+def has_been_used(path: Path) -> bool:
+    """Whether a server has ever come up on this directory. Raises StartError."""
+    with readable_errors(path):
+        return (path / SERVER).exists()
+
+
 def write_server_info(path: Path, info: ServerInfo) -> None:
     _write(path, SERVER, asdict(info))
 

@@ -52,6 +52,11 @@ class Inventory:
         self._peers = [one for one in peers if one.state is not PeerState.DELETED]
         self._table_ids = sorted({link.route_table_id for link in propagations})
 
+    async def probe(self) -> None:
+        """Read something small. Raises StoreError where nothing can be read."""
+        async with self._store.read() as tx:
+            await tx.get(RouteServer, "rs-0")
+
     def snapshot(self) -> Snapshot:
         counts = {server.id: self._counts(server.id) for server in self._servers}
         bfd_discarded = self._bfd_discarded()
@@ -108,6 +113,7 @@ class Inventory:
             discarded=0 if own is None else own.discarded,
             ignored=tally.ignored,
             endings=tally.endings,
+            warnings=tally.warnings,
             bfd_discarded=bfd_discarded.get(peer.id, {}),
         )
 

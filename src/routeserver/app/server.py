@@ -13,20 +13,23 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 import routeserver
 from routeserver.app import data_dir
+from routeserver.app.collector import keep_off_the_heap, use_collector
 from routeserver.app.data_dir import ServerInfo
 from routeserver.app.errors import StartError
+from routeserver.app.health import Health, Vitals
 from routeserver.app.http_server import bind, serving, url_of
 from routeserver.app.inventory import Inventory
 from routeserver.app.metered import MeteredApi
 from routeserver.app.operator_socket import operator_socket
 from routeserver.app.root_key import ensure_root_key
 from routeserver.app.secret_key import ensure_seal
+from routeserver.app.session_timers import session_timers
 from routeserver.bfd.session import BfdConfig
 from routeserver.bfdd.client import BfdDaemon, BfdDaemonError
 from routeserver.control.access.access import Access
@@ -54,7 +57,7 @@ from routeserver.observe.recorder import Recorder
 from routeserver.settings.model import Fabric, Settings
 from routeserver.settings.peers_file import read_peers_file
 from routeserver.speaker.speaker import Speaker
-from routeserver.speaker.spec import Limits, Timers
+from routeserver.speaker.spec import Limits
 from routeserver.store import Store
 from routeserver.store.seal import Seal
 
@@ -71,6 +74,7 @@ async def run(settings: Settings) -> None:
 
     Raises StartError or StoreError when it cannot start.
     """
+    use_collector()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _ENDING:
@@ -89,6 +93,7 @@ def _stop(stop: asyncio.Event, number: signal.Signals) -> None:
 
 
 async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitStack) -> None:
+    started_at = time.monotonic()
     book = _book(settings)
     fabric = LoopbackFabric()
     bgp_port = _bgp_port(fabric, settings.bgp_port)
@@ -101,7 +106,8 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         trail.start()
         parts.callback(trail.close)
 
-    world = World(MemoryDataPlane())
+    data_plane = MemoryDataPlane()
+    world = World(data_plane)
     bfd = BfdDaemon(
         world.bfd_changed,
         settings.data_dir,
@@ -115,8 +121,13 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         port=bgp_port,
         clock=time.monotonic,
         sink=world,
-        timers=Timers(settings.hold_time_s, settings.keepalive_s),
+        timers=session_timers(
+            settings,
+            is_restart=data_dir.has_been_used(settings.data_dir),
+            forwarding_kept=data_plane.survives_restart,
+        ),
         limits=Limits(quotas.routes_per_peer, quotas.routes_per_fib),
+        started_at=started_at,
     )
     world.attach(speaker, bfd)
     try:
@@ -164,9 +175,19 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         wake=reconciling.wake,
         access=_access(settings, store, seal),
     )
+    health = Health(
+        Vitals(
+            bfd_pid=lambda: bfd.pid,
+            read_store=inventory.probe,
+            reconciler_failing_s=lambda: reconciling.failing_s,
+            reconciler_busy_s=lambda: reconciling.busy_s,
+            loop_lag_s=ticker.recent_s,
+        ),
+        routeserver.__version__,
+    )
     app = make_app(
         MeteredApi(api, metrics, time.monotonic, settings.access_log),
-        _health,
+        health.report,
         metrics.render,
         regions=settings.regions,
         limits=HttpLimits(body_bytes=settings.body_limit_bytes),
@@ -199,6 +220,7 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         bfd_port=settings.bfd_port,
     )
     data_dir.write_server_info(settings.data_dir, info)
+    keep_off_the_heap()
     _log.info(
         "listening",
         http=info.endpoint_url,
@@ -279,7 +301,3 @@ def _then_refresh(
         return moved
 
     return step
-
-
-def _health() -> dict[str, Any]:
-    return {"status": "ok", "version": routeserver.__version__}

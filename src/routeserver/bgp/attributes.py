@@ -18,7 +18,7 @@ from routeserver.bgp.attribute_values import AttributeCode, Fields, Verdict, res
 from routeserver.bgp.errors import ErrorCode, Notification, UpdateError
 from routeserver.bgp.messages import AS_TRANS
 from routeserver.bgp.next_hop import NextHop, refusal_of
-from routeserver.net.attribute_set import AttributeSet, set_of
+from routeserver.net.attribute_set import AttributeSet
 from routeserver.net.path import PathAttributes, RawAttribute
 from routeserver.net.prefix import Family
 
@@ -157,7 +157,7 @@ def decode_attributes(
     next_hop = fields.next_hop if mp_next_hop is None else mp_next_hop
     attribute_set = None
     if not any(fault.verdict >= Verdict.REFUSE for fault in faults):
-        attribute_set = _accepted(fields, next_hop, context, faults)
+        attribute_set = _accepted(data, fields, next_hop, context, faults)
     return DecodedAttributes(attribute_set, tuple(faults))
 
 
@@ -172,7 +172,11 @@ def faults_without_routes(data: bytes, context: DecodeContext) -> list[Fault]:
 
 
 def _accepted(
-    fields: Fields, next_hop: NextHop | None, context: DecodeContext, faults: list[Fault]
+    data: bytes,
+    fields: Fields,
+    next_hop: NextHop | None,
+    context: DecodeContext,
+    faults: list[Fault],
 ) -> AttributeSet | None:
     """The set; None or a rejected one with the reason added to `faults`."""
     if fields.origin is None:
@@ -207,7 +211,10 @@ def _accepted(
             large_communities=fields.large_communities,
             others=tuple(others),
         )
-        return set_of(attributes, None if fault is None else fault.reason)
+        # With its octets, which are what a peer's memory is counted in.
+        high, low = attributes.rank >> 32, attributes.rank & 0xFFFFFFFF
+        rejected = None if fault is None else fault.reason
+        return AttributeSet(data, high, low, None, attributes, rejected)
     return None
 
 

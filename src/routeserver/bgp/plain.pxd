@@ -1,6 +1,6 @@
 # The C types of plain.py; only the compiler reads them.
 cimport cython
-from routeserver.net.attribute_set cimport AttributeSet
+from routeserver.net.attribute_set cimport AttributeSet, plain_set
 
 cdef bytes MARKER, MP_REACH_16, MP_REACH_32
 cdef unsigned int UPDATE, SMALLEST, EXTENDED, FIRST_MULTICAST
@@ -17,7 +17,8 @@ cdef class RouteReader:
     cdef list batches, sets, ends
     cdef Py_ssize_t used, count
     cdef unsigned long long rank_high
-    cdef unsigned int rank_low, origin, hops
+    cdef bytes accepted_octets
+    cdef unsigned int rank_low, origin, hops, accepted_hop
     cdef const unsigned char[::1] octets
     cdef const unsigned char[::1] judged
     cdef unsigned char[::1] masks, kinds, lengths, units
@@ -48,7 +49,7 @@ cdef class RouteReader:
                    flags=cython.uint, code=cython.uint, value=Py_ssize_t, length=Py_ssize_t,
                    stop=Py_ssize_t, unit=Py_ssize_t)
     cdef bint _is_plain(self, bytes raw, Py_ssize_t start, bint mp) except -1
-    @cython.locals(hop=Py_ssize_t)
+    @cython.locals(hop=cython.uint, octets=bytes)
     cdef bint _is_usual(self, bytes raw, Py_ssize_t start, unsigned int code,
                         Py_ssize_t value, Py_ssize_t stop) except -1
     @cython.locals(word=cython.uint)

@@ -15,7 +15,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Protocol
 
-from routeserver.net.attribute_set import AttributeCodec, AttributeSet
+from routeserver.net.attribute_set import AttributeCodec, AttributeSet, plain_set
 from routeserver.net.path import DEFAULT_PREFERENCE, MAX_PREFERENCE
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
 from routeserver.net.route_batch import RouteBatch, to_words
@@ -103,6 +103,10 @@ class RouteReader:
         self.kinds = _column({code: kind for code, (_, kind, _, _) in USUAL.items()})
         self.lengths = _column({code: length for code, (_, _, length, _) in USUAL.items()})
         self.units = _column({code: unit for code, (_, _, _, unit) in USUAL.items()})
+        self.accepted_hop = 0
+        """The last next hop there was nothing to say against; 0.0.0.0 never is one."""
+        self.accepted_octets = b""
+        """The same of IPv6."""
         self.origin = 0
         self.hops = 0
         self.rank_high = 0
@@ -259,11 +263,11 @@ class RouteReader:
     # --- attributes -------------------------------------------------------------------------------
 
     def _judge(self, raw: bytes, start: int, mp: bool) -> AttributeSet | None:
-        """A list that was not met before: its set if it is plain. `judged` has it from `start` on."""
+        """A list that was not met before: its set if it is plain. It is `judged` from `start` on."""
         if not self._is_plain(raw, start, mp):
             return None
         self._table.make_room(len(raw))
-        made = AttributeSet(raw, self.rank_high, self.rank_low, self._table)
+        made = plain_set(raw, self.rank_high, self.rank_low, self._table)
         if mp:
             self.plain_mp[raw] = made
         else:
@@ -315,11 +319,21 @@ class RouteReader:
             self.hops = self._path_length(value, stop)
             return self.hops > 0
         if code == NEXT_HOP:
-            return self._table.accepts_next_hop(raw[value - start : stop - start])
+            hop = self._word(value)
+            if hop == self.accepted_hop:
+                return True
+            if not self._table.accepts_next_hop(raw[value - start : stop - start]):
+                return False
+            self.accepted_hop = hop
+            return True
         if code == MP_REACH:
             # Beside an NLRI field it may be of any length; which of the two is wanted, comes later.
-            hop = value - start + 4
-            return stop - value > 20 and self._table.accepts_next_hop(raw[hop : hop + 16])
+            octets = raw[value - start + 4 : value - start + 20]
+            if octets != self.accepted_octets:
+                if stop - value <= 20 or not self._table.accepts_next_hop(octets):
+                    return False
+                self.accepted_octets = octets
+            return True
         if code == MED:
             self.rank_low = self._word(value)
             return True

@@ -19,6 +19,7 @@ from routeserver.app.errors import StartError
 from routeserver.cli.appliance import app_command as appliance
 from routeserver.cli.config import config
 from routeserver.cli.env import env
+from routeserver.cli.iam import iam
 from routeserver.cli.peer import peer
 from routeserver.cli.recording import record, replay_record
 from routeserver.cli.serve import serve
@@ -62,6 +63,7 @@ cli.command("env")(env)
 cli.command("appliance")(appliance)
 cli.add_typer(show, name="show")
 cli.add_typer(peer, name="peer")
+cli.add_typer(iam, name="iam")
 cli.command("what-if")(what_if)
 cli.command("record")(record)
 cli.command("replay")(replay_record)

@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from routeserver.control.call import Answer, Call, Params
 from routeserver.control.lookup import find_all
+from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import Resource
 from routeserver.ec2.filters import compile_filters
 from routeserver.ec2.paging import page as page_of
 
 R = TypeVar("R", bound=Resource)
+
+LEAST_RESULTS: Final = 5
+MOST_RESULTS: Final = 1000
 Column: TypeAlias = Callable[[R], "str | Sequence[str] | None"]
 
 
@@ -40,6 +44,8 @@ async def describe(
     type_: type[R],
     ids_member: str,
     columns: Mapping[str, Column[R]],
+    *,
+    is_shown: Callable[[R], bool] | None = None,
 ) -> Page[R]:
     """One page of the caller's resources of a type.
 
@@ -47,6 +53,8 @@ async def describe(
     token.
     """
     rows = await find_all(call, type_, params.get(ids_member))
+    if is_shown is not None:
+        rows = [row for row in rows if is_shown(row)]
     tags = await call.tx.tags_of([row.id for row in rows])
     filters = params.get("Filters")
     if filters:
@@ -59,6 +67,34 @@ async def describe(
         next_token=params.get("NextToken"),
     )
     return Page(shown, tags, token)
+
+
+def known_filters(call: Call, columns: Mapping[str, Column[R]]) -> Mapping[str, Column[R]]:
+    """Amazon filters what belongs to route servers by tags alone; the profile `open` adds what is
+    obviously missing."""
+    return {} if call.policy.profile == "aws" else columns
+
+
+def check_max_results(params: Params, ids_member: str | None = None) -> None:
+    """The bounds of MaxResults where the service model has none, and that it is not for single
+    objects.
+
+    Raises Refusal InvalidParameterValue or InvalidParameterCombination.
+    """
+    asked = params.get("MaxResults")
+    if asked is None:
+        return
+    if not LEAST_RESULTS <= asked <= MOST_RESULTS:
+        raise Refusal(
+            "InvalidParameterValue",
+            f"Value ({asked}) for parameter maxResults is invalid. Expecting a value between "
+            f"{LEAST_RESULTS} and {MOST_RESULTS}.",
+        )
+    if ids_member is not None and params.get(ids_member):
+        raise Refusal(
+            "InvalidParameterCombination",
+            f"The parameter {ids_member} cannot be used with the parameter maxResults",
+        )
 
 
 def _fields(row: R, columns: Mapping[str, Column[R]]) -> dict[str, Callable[[], Any]]:

@@ -3,7 +3,7 @@ anything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,9 +47,18 @@ class Observed(Protocol):
         ...
 
     def routes(
-        self, route_server_id: str, after: tuple[Prefix, str] | None = None
-    ) -> Iterator[RouteView]:
-        """The routing database in order of (prefix, peer id), from just behind `after`."""
+        self,
+        route_server_id: str,
+        after: tuple[Prefix, str] | None = None,
+        *,
+        prefixes: Collection[Prefix] | None = None,
+        peer_ids: Collection[str] | None = None,
+    ) -> Iterator[RouteView | None]:
+        """The routing database by prefix and then best first, from just behind `after`.
+
+        `prefixes` are looked up instead of looked for. Of other peers than `peer_ids` comes None
+        in place of the route: the reader may be long on its way between two of these.
+        """
         ...
 
     def are_routes_persisted(self, route_server_id: str) -> bool:

@@ -13,6 +13,10 @@ from routeserver.control.operations import (
     cidr_block,
     dhcp_options,
     endpoint,
+    instance,
+    instance_attribute,
+    instance_catalog,
+    instance_description,
     interface_address,
     internet_gateway,
     network_acl,
@@ -31,7 +35,6 @@ from routeserver.control.operations import (
     tags,
     vpc,
 )
-
 
 EC2: Final[dict[str, Operation]] = {
     # Route servers
@@ -97,6 +100,21 @@ EC2: Final[dict[str, Operation]] = {
     "UnassignIpv6Addresses": writes(interface_address.unassign_ipv6_addresses),
     "AttachNetworkInterface": writes(attachment.attach_network_interface),
     "DetachNetworkInterface": writes(attachment.detach_network_interface),
+    "RunInstances": writes(instance.run_instances),
+    "TerminateInstances": writes(instance.terminate_instances),
+    "StartInstances": writes(instance.start_instances),
+    "StopInstances": writes(instance.stop_instances),
+    "RebootInstances": reads(instance.reboot_instances),
+    "DescribeInstances": reads(instance_description.describe_instances),
+    "DescribeInstanceStatus": reads(instance_description.describe_instance_status),
+    "ModifyInstanceAttribute": writes(instance_attribute.modify_instance_attribute),
+    "DescribeInstanceAttribute": reads(instance_attribute.describe_instance_attribute),
+    "DescribeInstanceTypes": reads(instance_catalog.describe_instance_types),
+    "DescribeImages": reads(instance_catalog.describe_images),
+    "DescribeVolumes": reads(instance_catalog.describe_volumes),
+    "DescribeInstanceCreditSpecifications": reads(
+        instance_catalog.describe_instance_credit_specifications
+    ),
     # What filters and configures
     "CreateSecurityGroup": writes(security_group.create_security_group),
     "DescribeSecurityGroups": reads(security_group.describe_security_groups),

@@ -7,7 +7,7 @@ characters, the ``aws:`` prefix kept for the service itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from routeserver.control.call import Call, Params
@@ -76,22 +76,31 @@ async def tag_on_create(call: Call, params: Params, resource: Resource) -> dict[
 
     Raises Refusal when a specification is for another type of resource or a tag breaks the rules.
     """
-    given: list[Mapping[str, Any]] = []
+    tags = specified_tags(params, (resource.kind,))[resource.kind]
+    await put_tags(call, resource, tags)
+    return tags
+
+
+def specified_tags(params: Params, kinds: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The tags of the request's TagSpecifications for each of the kinds of resource it makes."""
+    given: dict[str, list[Mapping[str, Any]]] = {kind: [] for kind in kinds}
     for specification in params.get("TagSpecifications", ()):
         resource_type = specification.get("ResourceType")
         if resource_type is None:
             raise Refusal(
                 "InvalidParameterValue", "Tag specification resource type must have a value."
             )
-        if resource_type != resource.kind:
+        if resource_type not in given:
             raise Refusal(
                 "InvalidParameterValue",
                 f"'{resource_type}' is not a valid taggable resource type for this operation; "
-                f"use '{resource.kind}'.",
+                f"use {' or '.join(kinds)}.",
             )
-        given.extend(specification.get("Tags", ()))
-    tags = check_tags(given)
+        given[resource_type].extend(specification.get("Tags", ()))
+    return {kind: check_tags(tags) for kind, tags in given.items()}
+
+
+async def put_tags(call: Call, resource: Resource, tags: Mapping[str, str]) -> None:
     check_count(resource.id, tags)
     if tags:
         await call.tx.put_tags([(resource.id, resource.kind)], tags)
-    return tags

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,6 +25,7 @@ from routeserver.domain.routing import Entry
 from routeserver.net.prefix import Prefix
 from routeserver.rib.fib import FibDelta
 from routeserver.rib.path import Path
+from routeserver.rib.rib import Rib
 from routeserver.speaker.speaker import Speaker
 
 log = structlog.get_logger()
@@ -120,13 +121,22 @@ class World:
         return self.speaker.are_routes_persisted(route_server_id)
 
     def routes(
-        self, route_server_id: str, after: tuple[Prefix, str] | None = None
-    ) -> Iterator[RouteView]:
+        self,
+        route_server_id: str,
+        after: tuple[Prefix, str] | None = None,
+        *,
+        prefixes: Collection[Prefix] | None = None,
+        peer_ids: Collection[str] | None = None,
+    ) -> Iterator[RouteView | None]:
         rib = self.speaker.rib(route_server_id)
         if rib is None:
             return
         table_ids = self.tables.tables_of(route_server_id)
-        for prefix, path, in_fib in rib.routes(after):
+        rows = rib.routes(after) if prefixes is None else _looked_up(rib, prefixes, after)
+        for prefix, path, in_fib in rows:
+            if peer_ids is not None and path.source.peer_id not in peer_ids:
+                yield None
+                continue
             installations: tuple[Installation, ...] = ()
             if in_fib:
                 installations = self.tables.installations(route_server_id, prefix, table_ids)
@@ -143,3 +153,20 @@ class World:
                 in_fib=in_fib,
                 installations=installations,
             )
+
+
+def _looked_up(
+    rib: Rib, prefixes: Collection[Prefix], after: tuple[Prefix, str] | None
+) -> Iterator[tuple[Prefix, Path, bool]]:
+    """As `Rib.routes`, for these prefixes alone."""
+    for prefix in sorted(prefixes):
+        if after is not None and prefix < after[0]:
+            continue
+        paths = rib.candidates(prefix)
+        seen = 0
+        if after is not None and prefix == after[0]:
+            peers = [path.source.peer_id for path in paths]
+            seen = peers.index(after[1]) + 1 if after[1] in peers else 0
+        best = rib.fib.get(prefix)
+        for path in paths[seen:]:
+            yield prefix, path, path is best

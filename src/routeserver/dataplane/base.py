@@ -16,6 +16,10 @@ from routeserver.net.prefix import Prefix
 
 
 class DataPlane(Protocol):
+    @property
+    def survives_restart(self) -> bool:
+        """Whether its tables are still there, and followed, when this process comes up again."""
+
     async def apply(self, route_table_id: str, changes: Sequence[Change]) -> None:
         """Carry the changes out. The same changes twice leave the same table; a table begins with
         its first change.
@@ -24,8 +28,8 @@ class DataPlane(Protocol):
     def read(self, route_table_id: str) -> Mapping[Prefix, Entry]:
         """What the table holds; empty for one never heard of.
 
-        A read-only view without a copy, however large the table is: good until the caller next
-        awaits.
+        A read-only view without a copy, however large the table is: good until the table is next
+        changed.
         """
 
     async def forget(self, route_table_id: str) -> None:

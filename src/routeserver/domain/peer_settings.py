@@ -152,6 +152,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "extended_messages": _truth,
     "extended_next_hop": _truth,
     "enhanced_refresh": _truth,
+    "accept_as_sets": _truth,
     "bgp_waits_for_bfd": _truth,
     "bfd_interval_ms": _whole(10, 60_000, optional=True),
     "bfd_multiplier": _whole(1, 255, optional=True),

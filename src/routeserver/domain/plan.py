@@ -7,7 +7,7 @@ comes before what takes one away: where two prefixes overlap, traffic then never
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,7 +71,7 @@ def apply(changes: Sequence[Change], observed: Mapping[Prefix, Entry]) -> dict[P
     return table
 
 
-def apply_to(table: dict[Prefix, Entry], changes: Sequence[Change]) -> None:
+def apply_to(table: MutableMapping[Prefix, Entry], changes: Sequence[Change]) -> None:
     """Carry the changes out in place."""
     for change in changes:
         if change.after is None:

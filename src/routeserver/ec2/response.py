@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from routeserver.ec2.model import Kind, Operation, Protocol, Shape
-from routeserver.ec2.xml import escape
+from routeserver.ec2.xml import escape, is_special
 
 Writer: TypeAlias = Callable[[Any], str]
 
@@ -96,19 +96,16 @@ def _writer(shape: Shape) -> Writer:
 
 
 def _structure_writer(shape: Shape) -> Writer:
-    members = {
-        m.name: (f"<{m.response_name}>", _writer(m.shape), f"</{m.response_name}>")
-        for m in shape.members
-    }
+    members = {m.name: _element(m.response_name, m.shape) for m in shape.members}
 
     def write_structure(value: Mapping[str, Any]) -> str:
         parts: list[str] = []
         for name, item in value.items():
-            known = members.get(name)
-            if known is None:
+            write = members.get(name)
+            if write is None:
                 raise TypeError(f"{shape.name} has no member {name!r}")
             if item is not None:
-                parts += known[0], known[1](item), known[2]
+                parts.append(write(item))
         return "".join(parts)
 
     return write_structure
@@ -116,15 +113,31 @@ def _structure_writer(shape: Shape) -> Writer:
 
 def _list_writer(shape: Shape) -> Writer:
     assert shape.element is not None  # noqa: S101 - the model gives every list its element
-    write_item = _writer(shape.element)
-    start, end = f"<{shape.element_name}>", f"</{shape.element_name}>"
+    write_item = _element(shape.element_name, shape.element)
 
     def write_list(value: Any) -> str:
         if not isinstance(value, list | tuple):
             raise TypeError(f"{shape.name} is a list, not {type(value).__name__}")
-        return "".join([f"{start}{write_item(item)}{end}" for item in value])
+        return "".join([write_item(item) for item in value])
 
     return write_list
+
+
+def _element(name: str, shape: Shape) -> Writer:
+    """Writes a value with the element around it: one call for a text, which most values are."""
+    start, end = f"<{name}>", f"</{name}>"
+    if shape.kind is Kind.STRING:
+
+        def write_text(value: Any) -> str:
+            if not isinstance(value, str):
+                raise TypeError(f"expected a string, got {value!r}")
+            if is_special(value) is None:
+                return start + value + end
+            return start + escape(value) + end
+
+        return write_text
+    write = _writer(shape)
+    return lambda value: start + write(value) + end
 
 
 def _write_string(value: Any) -> str:

@@ -169,6 +169,35 @@ def verify(request: SignedRequest, claim: Claim, secret: str | None, now: float)
     _check_date(claim, now)
     if secret is None:
         raise denied(Denial.UNKNOWN_KEY, claim.service)
+    if not hmac.compare_digest(_signature(request, claim, secret), claim.signature):
+        raise denied(Denial.MISMATCH, claim.service)
+
+
+def signed_headers(
+    host: str, body: bytes, key: tuple[str, str], scope: tuple[str, str], now: float
+) -> dict[str, str]:
+    """The headers of a POST to ``/`` of `host`, signed; for our own commands.
+
+    `key` is an access key's id and secret, `scope` the region and service, `now` UTC seconds.
+    """
+    timestamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
+    headers = [(b"host", host.encode()), (b"x-amz-date", timestamp.encode())]
+    names = tuple(name for name, _ in headers)
+    date = timestamp[:8]
+    claim = Claim(key[0], date, *scope, names, "", timestamp, now, None)
+    signature = _signature(SignedRequest("POST", b"", headers, body), claim, key[1])
+    credential = f"{key[0]}/{date}/{scope[0]}/{scope[1]}/aws4_request"
+    signed = b";".join(names).decode()
+    return {
+        "Host": host,
+        "X-Amz-Date": timestamp,
+        "Authorization": (
+            f"{ALGORITHM} Credential={credential}, SignedHeaders={signed}, Signature={signature}"
+        ),
+    }
+
+
+def _signature(request: SignedRequest, claim: Claim, secret: str) -> str:
     canonical = _canonical_request(request, claim)
     string_to_sign = (
         f"{ALGORITHM}\n{claim.timestamp}\n"
@@ -176,9 +205,7 @@ def verify(request: SignedRequest, claim: Claim, secret: str | None, now: float)
         f"{sha256(canonical).hexdigest()}"
     )
     key = _signing_key(secret, claim.date, claim.region, claim.service)
-    expected = hmac.digest(key, string_to_sign.encode("ascii"), "sha256").hex()
-    if not hmac.compare_digest(expected, claim.signature):
-        raise denied(Denial.MISMATCH, claim.service)
+    return hmac.digest(key, string_to_sign.encode("ascii"), "sha256").hex()
 
 
 def check_token(claim: Claim, expires_at: float | None, now: float) -> None:

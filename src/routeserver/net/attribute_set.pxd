@@ -1,7 +1,7 @@
 cimport cython
 
+
 @cython.final
-@cython.no_gc
 cdef class AttributeSet:
     cdef readonly bytes raw
     cdef readonly unsigned long long rank_high
@@ -10,3 +10,6 @@ cdef class AttributeSet:
     cdef readonly object rejected
     cdef object _codec
     cdef object _attributes
+
+@cython.locals(made=AttributeSet)
+cpdef AttributeSet plain_set(bytes raw, unsigned long long rank_high, unsigned int rank_low, codec)

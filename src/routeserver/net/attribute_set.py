@@ -79,6 +79,21 @@ class AttributeSet:
             self._codec.forget(self.raw)
 
 
+def plain_set(
+    raw: bytes, rank_high: int, rank_low: int, codec: AttributeCodec
+) -> AttributeSet:
+    """What the constructor makes of these; without its cost, as a full table makes so many."""
+    made = AttributeSet.__new__(AttributeSet)
+    made.raw = raw
+    made.rank_high = rank_high
+    made.rank_low = rank_low
+    made.slot = 0
+    made.rejected = None
+    made._codec = codec  # noqa: SLF001 - its own class
+    made._attributes = None  # noqa: SLF001
+    return made
+
+
 def set_of(attributes: PathAttributes, rejected: str | None = None) -> AttributeSet:
     """A set that no session interned: what an import filter or a test makes."""
     rank = attributes.rank

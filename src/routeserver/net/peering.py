@@ -134,6 +134,11 @@ class PeerSettings:
     extended_next_hop: bool = False
     enhanced_refresh: bool = False
 
+    # Old peers.
+    accept_as_sets: bool = False
+    """Take paths with an AS_SET, which RFC 9774 has withdrawn; else such routes are treated
+    as withdrawn."""
+
     # BFD.
     bgp_waits_for_bfd: bool = False
     """No BGP session without an Up BFD session (RFC 5882 §4.4)."""

@@ -12,6 +12,9 @@ from typing import Final
 
 INTERVAL_S: Final = 0.010
 
+WINDOW_S: Final = 15.0
+"""`recent_s` looks back over one to two of these."""
+
 
 class LoopTicker:
     """To be started in the event loop that is measured."""
@@ -21,10 +24,14 @@ class LoopTicker:
         self._loop = asyncio.get_running_loop()
         self._due = 0.0
         self._longest_s = 0.0
+        self._window_ends = 0.0
+        self._in_window_s = 0.0
+        self._in_last_window_s = 0.0
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
         self._due = self._loop.time() + self._interval_s
+        self._window_ends = self._due + WINDOW_S
         self._handle = self._loop.call_at(self._due, self._tick)
 
     def stop(self) -> None:
@@ -37,8 +44,18 @@ class LoopTicker:
         longest_s, self._longest_s = self._longest_s, 0.0
         return max(longest_s, self._loop.time() - self._due, 0.0)
 
+    def recent_s(self) -> float:
+        """The greatest lateness of the last seconds; may be asked by anybody, takes nothing."""
+        present_s = self._loop.time() - self._due
+        return max(self._in_window_s, self._in_last_window_s, present_s, 0.0)
+
     def _tick(self) -> None:
         now = self._loop.time()
-        self._longest_s = max(self._longest_s, now - self._due)
+        late_s = now - self._due
+        self._longest_s = max(self._longest_s, late_s)
+        if now >= self._window_ends:
+            self._in_last_window_s, self._in_window_s = self._in_window_s, 0.0
+            self._window_ends = now + WINDOW_S
+        self._in_window_s = max(self._in_window_s, late_s)
         self._due = now + self._interval_s
         self._handle = self._loop.call_at(self._due, self._tick)

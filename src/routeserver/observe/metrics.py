@@ -140,6 +140,12 @@ def _of_peers(peers: Sequence[PeerSample]) -> Iterator[Metric]:
         [(_labels(p), p.discarded) for p in peers],
     )
     yield _counters(
+        "routeserver_peer_limit_warnings",
+        "Warnings that the peer is near its prefix limit or over it, by their name in the log.",
+        (*labels, "event"),
+        [((*_labels(p), name), count) for p in peers for name, count in p.warnings.items()],
+    )
+    yield _counters(
         "routeserver_peer_updates_ignored",
         "UPDATEs that had another effect than the peer meant, by what became of them.",
         (*labels, "verdict"),

@@ -22,7 +22,8 @@ class PeerSample:
     """`bfd_up` is None for a peer whose liveness is BGP's keepalive.
 
     `ignored` counts UPDATEs by what became of them, `endings` sessions by who ended them with which
-    code and subcode (`speaker.tally`), `bfd_discarded` BFD packets by reason.
+    code and subcode, `warnings` those about the prefix limit by their name in the log
+    (`speaker.tally`), `bfd_discarded` BFD packets by reason.
     """
 
     route_server_id: str
@@ -34,6 +35,7 @@ class PeerSample:
     discarded: int = 0
     ignored: Mapping[str, int] = field(default_factory=dict)
     endings: Mapping[tuple[str, int, int], int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
     bfd_discarded: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -45,6 +45,15 @@ class Fib(Mapping[Prefix, Path]):
                 if table.best_of(record):
                     yield table.prefix_of(record)
 
+    def slices(self, size: int) -> Iterator[list[Prefix]]:
+        """All prefixes, found by looking at `size` records at a time; few or none may be in a
+        slice. The table may change between two slices: what comes meanwhile may be missed.
+        """
+        for table in self._tables:
+            for start in range(1, table.top, size):
+                records = range(start, min(start + size, table.top))
+                yield [table.prefix_of(record) for record in records if table.best_of(record)]
+
     def __len__(self) -> int:
         return sum(table.best_paths for table in self._tables)
 

@@ -21,7 +21,7 @@ cdef class PrefixTable:
     cdef readonly unsigned int scan_left, top
     cdef unsigned int route_top, free_record, free_route
     cdef unsigned int half, bucket_count
-    cdef unsigned int warmth
+    cdef unsigned int bucket, warmth
     cdef unsigned int[::1] heads
     cdef object _records, _routes, _queue, _buckets
     cdef unsigned int[::1] records

@@ -68,14 +68,16 @@ class PrefixTable:
         self._queue = array("I")
         self._buckets = array("I", bytes(4 * self.bucket_count))
         self.heads = array("I", bytes(4 * WARMED))
+        self.bucket = 0
+        """Where the prefix that was looked for last belongs."""
         self.warmth = 0
         self._expose()
 
     # --- finding ----------------------------------------------------------------------------------
 
     def hash_of(self, a: int, b: int, c: int, d: int, length: int) -> int:
-        """Of the 16 neighbours of one length only the last four bits differ: tables come in the
-        order of their prefixes, and their buckets then share a line of the cache.
+        """The 1024 neighbours of one length differ in the last ten bits alone: tables come in the
+        order of their prefixes, whose buckets are then in one page of memory.
         """
         network = a
         key = length
@@ -86,15 +88,13 @@ class PrefixTable:
             network = network << 32 | b
             if length > 64:
                 key = (network ^ key) * self.multiplier & MASK
-                key ^= key >> 32
                 network = c
                 network = (network << 32 | d) >> (128 - length)
             elif length > 0:
                 network >>= 64 - length
-        key = (key ^ network >> 4) * self.multiplier & MASK
+        key = (key ^ network >> 10) * self.multiplier & MASK
         key ^= key >> 32
-        key = (key * self.multiplier & MASK) >> 36
-        return key << 4 | network & 15
+        return (key * self.multiplier & MASK) >> 32 ^ network & 1023
 
     def bucket_of(self, hashed: int) -> int:
         bucket = hashed & (2 * self.half - 1)
@@ -103,7 +103,8 @@ class PrefixTable:
     def find(self, a: int, b: int, c: int, d: int, length: int) -> int:
         """The record of the prefix with this address (IPv4: in `a` alone) and length."""
         width, stride = self.width, self.stride
-        record = self.buckets[self.bucket_of(self.hash_of(a, b, c, d, length))]
+        self.bucket = self.bucket_of(self.hash_of(a, b, c, d, length))
+        record = self.buckets[self.bucket]
         while record:
             base = record * stride
             if (
@@ -123,7 +124,7 @@ class PrefixTable:
         return 0
 
     def _insert(self, a: int, b: int, c: int, d: int, length: int) -> int:
-        """A new record; room for it has been made."""
+        """A new record for what `find` has just not found; room for it has been made."""
         width = self.width
         record = self.free_record
         if record:
@@ -140,13 +141,12 @@ class PrefixTable:
             self.records[base + 2] = c
             self.records[base + 3] = d
         base += width
-        bucket = self.bucket_of(self.hash_of(a, b, c, d, length))
         self.records[base] = length
-        self.records[base + 1] = self.buckets[bucket]
+        self.records[base + 1] = self.buckets[self.bucket]
         self.records[base + 2] = 0
         self.records[base + 3] = 0
         self.records[base + 4] = 0
-        self.buckets[bucket] = record
+        self.buckets[self.bucket] = record
         self.prefixes += 1
         if self.prefixes > self.bucket_count:
             self._split()

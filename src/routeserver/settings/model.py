@@ -63,7 +63,7 @@ class Settings:
 
     A `database_url` of None is SQLite inside `data_dir`; a `bgp_port` of None is 179 where the
     process may bind it and 1790 otherwise; a `keepalive_s` of None is a third of the negotiated
-    hold time; a `peers_file` of None is no such file. An `audit_bytes` of None is no audit trail, a
+    hold time; a `selection_deferral_s` of None is what the data plane needs; a `peers_file` of None is no such file. An `audit_bytes` of None is no audit trail, a
     `request_rate` of None no limit, a `secret_key_file` of None the one in the data directory.
     """
 
@@ -77,6 +77,8 @@ class Settings:
     zones: tuple[str, ...]
     hold_time_s: int
     keepalive_s: int | None
+    restart_window_s: int
+    selection_deferral_s: int | None
     bfd_port: int
     bfd_interval_ms: int
     bfd_multiplier: int

@@ -77,6 +77,19 @@ SETTINGS: Final = (
         readers.whole_number(1, 21845, or_else="auto"),
         "BGP keepalive interval; auto is a third of the negotiated hold time",
     ),
+    Setting(
+        "restart_window_s",
+        120,
+        readers.whole_number(0, 4095),
+        "how long after a restart sessions with graceful restart say that there was one",
+    ),
+    Setting(
+        "selection_deferral_s",
+        "auto",
+        readers.whole_number(0, 4095, or_else="auto"),
+        "how long best paths wait after a restart for the peers of before, in seconds; auto is 0 "
+        "with a data plane that has lost its routes and 360 with one that has kept them",
+    ),
     Setting("bfd_port", 3784, readers.whole_number(*_PORT), "UDP port of BFD"),
     Setting(
         "bfd_interval_ms",

@@ -103,6 +103,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._closing = False
         self._failed = False
+        self._backlog = 0
         self._is_blocked = False
         self.tap: Tap | None = None
         self.local = ""
@@ -280,23 +281,31 @@ class Connection(asyncio.Protocol):
             if self.tap is not None:
                 self.tap.said(data)
             self._transport.write(data)
+            self._backlog = self._transport.get_write_buffer_size()
 
     def _note_backlog(self) -> None:
         """Tell the session whether what was sent before is still here: the peer does not read then,
-        and its send hold timer runs (RFC 9687)."""
+        and its send hold timer runs (RFC 9687). Each octet that has gone since the last look starts
+        the timer anew: a peer that reads slowly is not one that has stopped.
+        """
         if self._transport is None or self._session is None or self._transport.is_closing():
             return
-        is_blocked = self._transport.get_write_buffer_size() > 0
-        if is_blocked == self._is_blocked:
-            return
+        backlog = self._transport.get_write_buffer_size()
+        has_moved, self._backlog = backlog < self._backlog, backlog
+        if self._is_blocked and (has_moved or not backlog):
+            self._tell_blocked(self._session, False)
+        if backlog and not self._is_blocked:
+            self._tell_blocked(self._session, True)
+
+    def _tell_blocked(self, session: Session, is_blocked: bool) -> None:
         self._is_blocked = is_blocked
         now = self._clock()
         if self.tap is not None:
             self.tap.told("blocked" if is_blocked else "unblocked", now)
         if is_blocked:
-            self._session.write_blocked(now)
+            session.write_blocked(now)
         else:
-            self._session.write_unblocked(now)
+            session.write_unblocked(now)
 
     def _close(self) -> None:
         self._flush()

@@ -24,7 +24,7 @@ class Effect(Enum):
     """What a changed setting does to a session that is up."""
 
     RESTART = auto()
-    """It was said in the OPEN: Cease / Other Configuration Change, and a new session."""
+    """It is the session's from its OPEN on: Cease / Other Configuration Change, then a new one."""
     LIVE = auto()
     """It applies at once."""
     REFRESH = auto()
@@ -59,6 +59,8 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     "extended_messages": Effect.RESTART,
     "extended_next_hop": Effect.RESTART,
     "enhanced_refresh": Effect.RESTART,
+    # Not in the OPEN, but what a session makes of an attribute is decided once for all of it.
+    "accept_as_sets": Effect.RESTART,
     "bgp_waits_for_bfd": Effect.LIVE,
     "bfd_interval_ms": Effect.ELSEWHERE,
     "bfd_multiplier": Effect.ELSEWHERE,
@@ -80,7 +82,7 @@ def session_config(
     peer: PeerSpec, timers: Timers, base: SessionConfig, *, restarting: bool = False
 ) -> SessionConfig:
     """`base` is what the route server and the endpoint say; `restarting`: this process has come up
-    after one whose forwarding state is still there (flags R and F)."""
+    after another one (flag R; flag F as `timers` says)."""
     settings = peer.settings
     hold = timers.hold_time_s if settings.hold_time_s is None else settings.hold_time_s
     keepalive = timers.keepalive_s
@@ -88,12 +90,14 @@ def session_config(
         keepalive = settings.keepalive_s
     restart = long_lived = None
     if settings.graceful_restart:
-        kept = _FAMILIES if restarting else ()
+        kept = _FAMILIES if restarting and timers.forwarding_kept else ()
         restart = GracefulRestartOffer(
             restart_time_s=settings.restart_time_s,
             restarting=restarting,
             notification=True,
-            families=_FAMILIES,
+            # An endpoint announces nothing, so a peer has nothing to keep for it. Asked to, FRR
+            # would wait the Restart Time for a call from us, and an endpoint does not dial.
+            families=kept,
             forwarding=kept,
         )
         if settings.long_lived_stale_time_s:
@@ -112,6 +116,7 @@ def session_config(
         enhanced_refresh=settings.enhanced_refresh,
         graceful_restart=restart,
         long_lived=long_lived,
+        accept_as_sets=settings.accept_as_sets,
         send_hold_time_s=settings.send_hold_s,
     )
 

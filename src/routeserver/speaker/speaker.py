@@ -25,7 +25,8 @@ from routeserver.speaker.tally import PeerTally
 
 
 class Speaker:
-    """To be made and used in a running event loop; `clock` is monotonic seconds."""
+    """To be made and used in a running event loop; `clock` is monotonic seconds. The process came
+    up at `started_at` by it, now if None."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Speaker:
         timers: Timers | None = None,
         limits: Limits | None = None,
         slice_size: int = SLICE_SIZE,
+        started_at: float | None = None,
     ) -> None:
         limits = limits or Limits()
         self._bfd_up: set[str] = set()
@@ -54,7 +56,7 @@ class Speaker:
             ),
             log_limit=LogLimit(),
             is_bfd_up=self._bfd_up.__contains__,
-            started_at=clock(),
+            started_at=clock() if started_at is None else started_at,
         )
         self._running: dict[str, RunningRouteServer] = {}
         self._leaving: list[RunningRouteServer] = []

@@ -53,15 +53,17 @@ class Timers:
     two sides holds (RFC 4271 §4.2).
 
     For `restart_window_s` after the start, sessions with graceful restart say that this process has
-    restarted and its forwarding state has not (RFC 4724 §3, flags R and F); for at most
-    `selection_deferral_s` nothing is decided until their peers have sent End-of-RIB (§4.1). Both
-    are 0 unless the data plane has kept the routes of the process before.
+    restarted (RFC 4724 §3, flag R) and, when `forwarding_kept`, that its forwarding state has not
+    (flag F); for at most `selection_deferral_s` nothing is decided until their peers have sent
+    End-of-RIB (§4.1), which is of use where the data plane has kept the routes of the process
+    before. The first process of all has not restarted: both are 0 for it.
     """
 
     hold_time_s: int = 30
     keepalive_s: int | None = 10
     restart_window_s: float = 0.0
     selection_deferral_s: float = 0.0
+    forwarding_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ class Lease(Protocol):
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Executes `work` where the connection lives. Raises StoreError."""
 
-    async def commit(self) -> None: ...
+    async def commit(self, first: Callable[[Connection], None] | None = None) -> None:
+        """Executes `first` in the transaction, when given, and commits it."""
 
 
 class Engine(Protocol):

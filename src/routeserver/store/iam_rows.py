@@ -54,7 +54,7 @@ class IamRows:
 
     __slots__ = ("_account_id", "_change", "_run")
 
-    def __init__(self, run: Run, change: Run, account_id: str) -> None:
+    def __init__(self, run: Run, change: Callable[[Callable[[Connection], object]], None], account_id: str) -> None:
         self._run = run
         self._change = change
         self._account_id = account_id
@@ -84,11 +84,11 @@ class IamRows:
             connection.execute(_DELETE, bound)
             connection.execute(_INSERT, row)
 
-        await self._change(work)
+        self._change(work)
 
     async def delete(self, kind: str, name: str) -> None:
         bound = self._bound(kind, name)
-        await self._change(lambda connection: connection.execute(_DELETE, bound))
+        self._change(lambda connection: connection.execute(_DELETE, bound))
 
     async def keys_of(self, user_name: str) -> Sequence[AccessKey]:
         """A user's access keys, oldest first."""
@@ -98,7 +98,7 @@ class IamRows:
 
     async def delete_key(self, access_key_id: str) -> None:
         bound = {"w_account_id": self._account_id, "w_access_key_id": access_key_id}
-        await self._change(lambda connection: connection.execute(_DELETE_KEY, bound))
+        self._change(lambda connection: connection.execute(_DELETE_KEY, bound))
 
     def _bound(self, kind: str, name: str) -> dict[str, str]:
         return {

@@ -33,8 +33,10 @@ class PostgresLease:
         with translated(self.what):
             return await self.connection.run_sync(work)
 
-    async def commit(self) -> None:
+    async def commit(self, first: Callable[[Connection], None] | None = None) -> None:
         with translated(self.what):
+            if first is not None:
+                await self.connection.run_sync(first)
             await self.connection.commit()
 
 

@@ -15,7 +15,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -25,6 +25,7 @@ from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from routeserver.store.errors import StoreError, translated
+from routeserver.store.group_commit import GroupCommit, Turn
 from routeserver.store.migrate import migrate
 
 T = TypeVar("T")
@@ -60,8 +61,17 @@ class ConnectionThread:
         with translated(self._what):
             return await asyncio.wrap_future(self._submit(self._connected, work))
 
-    async def commit(self) -> None:
-        await self.run(Connection.commit)
+    async def commit(self, first: Callable[[Connection], None] | None = None) -> None:
+        def work(connection: Connection) -> None:
+            if first is not None:
+                first(connection)
+            connection.commit()
+
+        await self.run(work)
+
+    def soon(self, work: Callable[[Connection], object]) -> None:
+        """Executes `work` before whatever this thread is asked next."""
+        self._submit(self._connected, work)
 
     def rollback_soon(self) -> None:
         """What this thread is asked next comes after the rollback, so nobody need wait for it."""
@@ -106,7 +116,7 @@ class SqliteEngine:
         self._idle: asyncio.LifoQueue[ConnectionThread] = asyncio.LifoQueue()
         for _ in range(READERS):
             self._idle.put_nowait(ConnectionThread(self._engine, what))
-        self._turn = asyncio.Lock()
+        self._group = GroupCommit(self._writer)
         self._closed = False
 
     @classmethod
@@ -132,14 +142,8 @@ class SqliteEngine:
             self._idle.put_nowait(lease)
             lease.rollback_soon()
 
-    @asynccontextmanager
-    async def writer(self) -> AsyncIterator[ConnectionThread]:
-        async with self._turn:
-            try:
-                yield self._writer
-            except BaseException:
-                self._writer.rollback_soon()
-                raise
+    def writer(self) -> AbstractAsyncContextManager[Turn]:
+        return self._group.writer()
 
     async def close(self) -> None:
         """Waits for the transactions in hand; later ones get StoreError."""
@@ -147,7 +151,7 @@ class SqliteEngine:
             return
         self._closed = True
         readers = [await self._idle.get() for _ in range(READERS)]
-        async with self._turn:
+        async with self._group.turns:
             for each in (*readers, self._writer):
                 await each.close()
             self._engine.dispose()

@@ -88,6 +88,13 @@ def insert_one(table: Table) -> Insert:
 
 
 @cache
+def insert_text(table: Table) -> str:
+    """The insertion of all columns, in their order, as SQLite's driver takes it."""
+    names = ", ".join(column.name for column in table.c)
+    return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' for _ in table.c)})"  # noqa: S608 - our own names
+
+
+@cache
 def update_where(
     table: Table, scoped: bool, changed: tuple[str, ...], shape: tuple[ConditionShape, ...]
 ) -> Update:

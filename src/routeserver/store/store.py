@@ -87,7 +87,7 @@ class Store:
             transaction = Transaction(lease, scope, writes=True)
             yield transaction
             try:
-                await lease.commit()
+                await transaction.commit()
             finally:
                 # Also when the commit was cancelled while waited for: it may have happened.
                 if transaction.changed:

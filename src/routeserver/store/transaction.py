@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from routeserver.domain.resources import Resource
 from routeserver.store import statements
+from routeserver.store.deferred import Deferred
 from routeserver.store.engine import Lease
 from routeserver.store.errors import GoneError
 from routeserver.store.iam_rows import IamRows
@@ -52,7 +53,7 @@ class Transaction:
     __slots__ = ("_bound_scope", "_lease", "_writes", "changed", "scope")
 
     def __init__(self, lease: Lease, scope: Scope | None, *, writes: bool) -> None:
-        self._lease = lease
+        self._lease = Deferred(lease)
         self._writes = writes
         self.scope = scope
         self.changed = False
@@ -110,19 +111,26 @@ class Transaction:
         return sorted(found, key=lambda resource: (resource.created_at, resource.id))
 
     async def insert(self, *resources: Resource) -> None:
-        """Raises DuplicateError when an id is taken; then leave the block, nothing can be kept."""
+        """When an id is taken, a later step or the end of the block raises DuplicateError."""
         grouped: defaultdict[type[Resource], builtins.list[dict[str, Any]]] = defaultdict(list)
         for resource in resources:
             self._must_be_in_scope(resource)
             grouped[type(resource)].append(CODECS[type(resource)].to_row(resource))
 
+        is_sqlite = self._lease.dialect == "sqlite"
+
         def work(connection: Connection) -> None:
             for type_, rows in grouped.items():
-                connection.execute(
-                    statements.insert_one(CODECS[type_].table), rows if len(rows) > 1 else rows[0]
-                )
+                table = CODECS[type_].table
+                if is_sqlite:
+                    # Straight to the driver: SQLAlchemy's share is most of such an insertion.
+                    driver: Any = connection.connection.driver_connection
+                    values = [tuple(row.values()) for row in rows]
+                    driver.executemany(statements.insert_text(table), values)
+                else:
+                    connection.execute(statements.insert_one(table), rows)
 
-        await self._change(work)
+        self._change_later(work)
 
     async def update(self, resource: R, **changes: Any) -> R:
         """By id, whatever the row says now. Raises GoneError when it is no longer there."""
@@ -159,7 +167,7 @@ class Transaction:
             if resource.kind:
                 connection.execute(tags, tags_bound)
 
-        await self._change(work)
+        self._change_later(work)
 
     async def find_kind(self, id: str) -> str | None:  # noqa: A002 - the field's name
         """The EC2 tag resource type of what has this id; None when nothing that takes tags has."""
@@ -236,7 +244,7 @@ class Transaction:
         ]
         if rows:
             statement = statements.upsert_tag(self._lease.dialect)
-            await self._change(lambda connection: connection.execute(statement, rows))
+            self._change_later(lambda connection: connection.execute(statement, rows))
 
     async def delete_tags(self, ids: Sequence[str], keys: Mapping[str, str | None]) -> None:
         """Takes the keys away from the resources; None matches whatever the tag's value is."""
@@ -255,7 +263,7 @@ class Transaction:
                 }
                 connection.execute(statement, bound)
 
-        await self._change(work)
+        self._change_later(work)
 
     async def list_tags(self) -> builtins.list[TagRow]:
         """All tags of the scope, by resource id and key."""
@@ -278,7 +286,8 @@ class Transaction:
     async def put_token(
         self, action: str, token: str, params_hash: str, resource_id: str, created_at: float
     ) -> None:
-        """Raises DuplicateError when the token was used before for this action."""
+        """When the token was used before for this action, a later step or the end of the block
+        raises DuplicateError."""
         scope = self._required_scope()
         row = {
             "account_id": scope.account_id,
@@ -289,13 +298,13 @@ class Transaction:
             "resource_id": resource_id,
             "created_at": created_at,
         }
-        await self._change(lambda connection: connection.execute(statements.INSERT_TOKEN, row))
+        self._change_later(lambda connection: connection.execute(statements.INSERT_TOKEN, row))
 
     async def forget_tokens(self, before: float) -> None:
         """Drops the tokens first used before this time (UTC seconds)."""
         statement = statements.delete_old_tokens(self.scope is not None)
         bound = {"w_created_at": before, **self._bound_scope}
-        await self._change(lambda connection: connection.execute(statement, bound))
+        self._change_later(lambda connection: connection.execute(statement, bound))
 
     async def access_key(self, id: str) -> AccessKey | None:  # noqa: A002 - the field's name
         """Looked up across accounts: it is the key that says whose request this is."""
@@ -326,11 +335,11 @@ class Transaction:
             "created_at": key.created_at,
         }
         statement = statements.upsert_access_key(self._lease.dialect)
-        await self._change(lambda connection: connection.execute(statement, row))
+        self._change_later(lambda connection: connection.execute(statement, row))
 
     def iam(self, account_id: str) -> IamRows:
         """The users, roles, groups, policies and user keys of an account."""
-        return IamRows(self._lease.run, self._change, account_id)
+        return IamRows(self._lease.run, self._change_later, account_id)
 
     # --- peer settings ----------------------------------------------------------------------------
 
@@ -364,15 +373,27 @@ class Transaction:
             else:
                 connection.execute(statements.DELETE_PEER_SETTINGS, bound)
 
-        await self._change(work)
+        self._change_later(work)
+
+    async def commit(self) -> None:
+        """The store's to call, at the end of the block."""
+        await self._lease.commit()
 
     # --- inside -----------------------------------------------------------------------------------
 
     async def _change(self, work: Callable[[Connection], T]) -> T:
+        self._must_write()
+        return await self._lease.run(work)
+
+    def _change_later(self, work: Callable[[Connection], object]) -> None:
+        """A change whose outcome nobody waits for: it goes with the next step."""
+        self._must_write()
+        self._lease.later(work)
+
+    def _must_write(self) -> None:
         if not self._writes:
             raise TypeError("this transaction only reads; open it with Store.write")
         self.changed = True
-        return await self._lease.run(work)
 
     def _required_scope(self) -> Scope:
         if self.scope is None:

@@ -1,4 +1,4 @@
-"""One server and site for FRR's tests on loopback; every test stands at an address of its own."""
+"""Servers and sites for FRR's tests on loopback; every test stands at an address of its own."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.interop.site import Site
 from tests.running import Server
 
 PORT = 20182
+OPEN_PORT = 20192
 
 
 @pytest.fixture(scope="module")
@@ -24,3 +25,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     finally:
         if server.process is not None:
             server.stop()
+
+
+@pytest.fixture(scope="package")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    require(str(FOLDER / "bgpd"), PACKAGE)
+    folder = tmp_path_factory.mktemp("open")
+    with Site.opened(folder, "127.72", bgp_port=OPEN_PORT, bfd_port=23972) as site:
+        yield site
+
+
+@pytest.fixture
+def open_site(opened: Site) -> Iterator[Site]:
+    """The same site, in profile ``open``, for every test; without peers before and after each."""
+    yield opened
+    opened.remove_appliances()

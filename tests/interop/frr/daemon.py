@@ -36,6 +36,8 @@ class Announcement:
     med: int | None = None
     prepend: Sequence[int] = ()
     """AS numbers between bgpd's own and the end of the path."""
+    changes: Sequence[str] = ()
+    """More `set` clauses of the route map."""
 
     @property
     def route_map(self) -> str:
@@ -46,6 +48,7 @@ class Announcement:
             changes.append(f"set metric {self.med}")
         if self.prepend:
             changes.append(f"set as-path prepend {' '.join(map(str, self.prepend))}")
+        changes += self.changes
         lines = "\n".join(f" {change}" for change in changes)
         return f"route-map appliance permit 10\n{lines}\nexit\n"
 
@@ -61,10 +64,21 @@ class Neighbour:
     bfd: bool = False
     negotiates: bool = True
     """Whether it sends capabilities; one that does not knows 2-octet AS numbers and IPv4 alone."""
+    multihop: bool = True
+    """TTL security takes its place."""
+    options: Sequence[str] = ()
+    """More of what is set for the neighbour."""
+    instance: Sequence[str] = ()
+    """More of what is set for the BGP instance."""
+    families: Sequence[str] = ()
+    """More address families, in which there is nothing to say."""
+    hostname: str = "appliance"
+    """It is told to the peer (a capability of FRR's)."""
 
     def config(self, said: Announcement) -> str:
         peer = f" neighbor {self.endpoint}"
         lines = [
+            f"hostname {self.hostname}",
             "bgp route-map delay-timer 1",
             f"router bgp {self.asn}",
             f" bgp router-id {self.local}",
@@ -79,8 +93,10 @@ class Neighbour:
         ]
         if self.bfd:
             lines.append(f"{peer} bfd {BFD_MULTIPLIER} {BFD_INTERVAL_MS} {BFD_INTERVAL_MS}")
-        else:
+        elif self.multihop:
             lines.append(f"{peer} ebgp-multihop")
+        lines += [f"{peer} {option}" for option in self.options]
+        lines += [f" {line}" for line in self.instance]
         if not self.negotiates:
             lines.append(f"{peer} dont-capability-negotiate")
         for family, prefixes in (("ipv4", said.ipv4), ("ipv6", said.ipv6)):
@@ -93,6 +109,8 @@ class Neighbour:
                 f" {peer} route-map appliance out",
                 " exit-address-family",
             ]
+        for family in self.families:
+            lines += [f" address-family {family}", f" {peer} activate", " exit-address-family"]
         return "\n".join((*lines, "exit", said.route_map))
 
 
@@ -132,6 +150,14 @@ class Frr:
         """Enter lines below `router bgp`, while the session stays up."""
         self.shell("configure terminal", f"router bgp {self.neighbour.asn}", *lines)
 
+    def kill_and_start(self, said: Announcement) -> None:
+        """Kill bgpd and start it again, with something else to say."""
+        self.bgpd.kill()
+        (self.folder / "bgpd.vty").unlink(missing_ok=True)
+        self._write("bgpd", self.neighbour.config(said))
+        self.bgpd.start()
+        self._wait_shell("bgpd", self.bgpd)
+
     def bfd_statuses(self) -> list[str]:
         """Of every session that bfdd has."""
         peers = json.loads(self.shell("show bfd peers json", daemon="bfdd"))
@@ -148,8 +174,7 @@ class Frr:
         return done.stdout
 
     def _add(self, name: str, config: str, *more: str) -> None:
-        path = self.folder / f"{name}.conf"
-        path.write_text(f"log stdout debugging\n{config}")
+        path = self._write(name, config)
         arguments = [
             require(str(FOLDER / name), PACKAGE),
             "--vty_port=0",
@@ -160,6 +185,11 @@ class Frr:
             *more,
         ]
         self.daemons[name] = Daemon(name, arguments, self.folder / f"{name}.log")
+
+    def _write(self, name: str, config: str) -> Path:
+        path = self.folder / f"{name}.conf"
+        path.write_text(f"log stdout debugging\n{config}")
+        return path
 
     def start(self) -> None:
         for name, daemon in self.daemons.items():

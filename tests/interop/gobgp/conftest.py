@@ -1,4 +1,4 @@
-"""One server and site for GoBGP's tests; most of them share one session."""
+"""Servers and sites for GoBGP's tests on loopback; every test stands at an address of its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.interop.site import Site
 from tests.running import Server
 
 PORT = 20183
+OPEN_PORT = 20193
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +19,25 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     require("gobgpd", "gobgpd")
     require("gobgp", "gobgpd")
     server = Server(tmp_path_factory.mktemp("data"), bgp_port=PORT, bfd_port=23963)
-    server.start()
     try:
+        server.start()
         yield Site.build(server, "127.63")
     finally:
-        server.stop()
+        if server.process is not None:
+            server.stop()
+
+
+@pytest.fixture(scope="package")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    require("gobgpd", "gobgpd")
+    require("gobgp", "gobgpd")
+    folder = tmp_path_factory.mktemp("open")
+    with Site.opened(folder, "127.73", bgp_port=OPEN_PORT, bfd_port=23973) as site:
+        yield site
+
+
+@pytest.fixture
+def open_site(opened: Site) -> Iterator[Site]:
+    """The same site, in profile ``open``, for every test; without peers before and after each."""
+    yield opened
+    opened.remove_appliances()

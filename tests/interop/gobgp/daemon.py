@@ -30,6 +30,7 @@ class Route:
     med: int | None = None
     as_path: Sequence[int] = ()
     """Behind GoBGP's own AS number."""
+    community: str = ""
 
     @property
     def family(self) -> str:
@@ -44,6 +45,8 @@ class Route:
             words += ["med", str(self.med)]
         if self.as_path:
             words += ["aspath", ",".join(map(str, self.as_path))]
+        if self.community:
+            words += ["community", self.community]
         return words
 
 
@@ -55,6 +58,45 @@ class Neighbour:
     asn: int
     endpoint: str
     port: int
+    password: str = ""
+    ttl_security: bool = False
+    restart_time_s: int | None = None
+    """Graceful restart, with NOTIFICATIONs and long-lived, where it is given."""
+    long_lived_s: int = 3600
+    add_paths: bool = False
+
+    @property
+    def options(self) -> str:
+        """Tables of the neighbour."""
+        lines = []
+        if self.ttl_security:
+            lines += ["[neighbors.ttl-security.config]", "enabled = true", "ttl-min = 255"]
+        if self.restart_time_s is not None:
+            lines += [
+                "[neighbors.graceful-restart.config]",
+                "enabled = true",
+                "notification-enabled = true",
+                "long-lived-enabled = true",
+                f"restart-time = {self.restart_time_s}",
+                "deferral-time = 60",
+            ]
+        return "\n".join(lines)
+
+    @property
+    def family_options(self) -> str:
+        """Tables of each of its families."""
+        lines = []
+        if self.restart_time_s is not None:
+            lines += [
+                "[neighbors.afi-safis.mp-graceful-restart.config]",
+                "enabled = true",
+                "[neighbors.afi-safis.long-lived-graceful-restart.config]",
+                "enabled = true",
+                f"restart-time = {self.long_lived_s}",
+            ]
+        if self.add_paths:
+            lines += ["[neighbors.afi-safis.add-paths.config]", "receive = true", "send-max = 4"]
+        return "\n".join(lines)
 
     def config(self) -> str:
         return f"""\
@@ -67,18 +109,22 @@ class Neighbour:
   [neighbors.config]
     neighbor-address = "{self.endpoint}"
     peer-as = {SERVER_ASN}
+    auth-password = "{self.password}"
   [neighbors.transport.config]
     local-address = "{self.local}"
     remote-port = {self.port}
   [neighbors.timers.config]
     connect-retry = 5
     idle-hold-time-after-reset = 1
+{self.options}
   [[neighbors.afi-safis]]
     [neighbors.afi-safis.config]
       afi-safi-name = "ipv4-unicast"
+{self.family_options}
   [[neighbors.afi-safis]]
     [neighbors.afi-safis.config]
       afi-safi-name = "ipv6-unicast"
+{self.family_options}
 """
 
 
@@ -115,6 +161,25 @@ class GoBgp:
         for family in ("ipv4", "ipv6"):
             self._command("global", "rib", "del", "all", "-a", family)
 
+    def announce_dump(self, mrt: Path) -> None:
+        """What a file of MRT says (`mrt`), a few seconds for a hundred thousand routes."""
+        self._command("mrt", "inject", "global", str(mrt))
+
+    def table_size(self) -> int:
+        """How many IPv4 prefixes it has."""
+        done = self._run("global", "rib", "summary", "--json")
+        assert done.returncode == 0, f"gobgp global rib summary: {done.stdout}"
+        return int(json.loads(done.stdout)["num_destination"])
+
+    def shut_down(self, reason: str) -> None:
+        self._command("neighbor", self.neighbour.endpoint, "shutdown", "--reason", reason)
+
+    def kill_and_recover(self) -> None:
+        """Kill it and start it as one that restarts gracefully (its flag -r)."""
+        self.daemon.kill()
+        self.daemon.arguments = [*self.daemon.arguments, "--graceful-restart"]
+        self._start()
+
     def notifications_received(self) -> int:
         done = self._run("neighbor", self.neighbour.endpoint, "--json")
         assert done.returncode == 0, f"gobgp neighbor: {done.stdout}"
@@ -139,6 +204,10 @@ class GoBgp:
         )
 
     def __enter__(self) -> GoBgp:
+        self._start()
+        return self
+
+    def _start(self) -> None:
         self.daemon.start()
         try:
             # The API answers before the configuration file is read.
@@ -150,7 +219,6 @@ class GoBgp:
         except BaseException:
             self.daemon.stop()
             raise
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.daemon.stop()

@@ -10,7 +10,7 @@ from typing import Final
 
 from routeserver.control import idempotency, tagging
 from routeserver.control.call import Answer, Call, Params
-from routeserver.control.describe import Column, describe
+from routeserver.control.describe import Column, describe, known_filters
 from routeserver.control.lookup import find
 from routeserver.control.operations.association import association_of
 from routeserver.control.views import route_server as views
@@ -75,7 +75,9 @@ async def create_route_server_endpoint(call: Call, params: Params) -> Answer:
 
 
 async def describe_route_server_endpoints(call: Call, params: Params) -> Answer:
-    page = await describe(call, params, RouteServerEndpoint, "RouteServerEndpointIds", FILTERS)
+    page = await describe(
+        call, params, RouteServerEndpoint, "RouteServerEndpointIds", known_filters(call, FILTERS)
+    )
     return page.answer("RouteServerEndpoints", views.endpoint)
 
 

@@ -104,7 +104,7 @@ async def create_network_interface(call: Call, params: Params) -> Answer:
         row = await allocate_interface(
             call.tx,
             subnet=subnet,
-            description=_checked_description(params.get("Description", "")),
+            description=checked_description(params.get("Description", "")),
             requester_managed=False,
             new_id=call.new_id,
             random_bytes=call.random_bytes,
@@ -173,7 +173,7 @@ def wanted_addresses(params: Params) -> Wanted:
     )
 
 
-def _checked_description(text: str) -> str:
+def checked_description(text: str) -> str:
     if len(text) > MAX_DESCRIPTION_LENGTH:
         raise Refusal(
             "InvalidParameterValue",
@@ -231,7 +231,7 @@ async def modify_network_interface_attribute(call: Call, params: Params) -> Answ
     refuse_unsupported(params, UNSUPPORTED_ON_MODIFY)
     match the_only_attribute(params, ("Description", "SourceDestCheck", "Groups", "Attachment")):
         case "Description":
-            text = _checked_description(params["Description"].get("Value", ""))
+            text = checked_description(params["Description"].get("Value", ""))
             await call.tx.update(row, description=text)
         case "SourceDestCheck":
             check = params["SourceDestCheck"].get("Value", False)

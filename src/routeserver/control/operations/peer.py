@@ -11,7 +11,8 @@ from typing import Final
 
 from routeserver.control import tagging
 from routeserver.control.call import Answer, Call, Params
-from routeserver.control.describe import Column, describe
+from routeserver.control.describe import Column, describe, known_filters
+from routeserver.control.endpoint_network import admit_peer, shut_out_peer
 from routeserver.control.lookup import find
 from routeserver.control.views import route_server as views
 from routeserver.domain import rules
@@ -67,12 +68,15 @@ async def create_route_server_peer(call: Call, params: Params) -> Answer:
         state=PeerState.PENDING,
     )
     await call.tx.insert(peer)
+    await admit_peer(call, peer)
     tags = await tagging.tag_on_create(call, params, peer)
     return {"RouteServerPeer": _shown(call, peer, tags or None)}
 
 
 async def describe_route_server_peers(call: Call, params: Params) -> Answer:
-    page = await describe(call, params, RouteServerPeer, "RouteServerPeerIds", FILTERS)
+    page = await describe(
+        call, params, RouteServerPeer, "RouteServerPeerIds", known_filters(call, FILTERS)
+    )
     return page.answer("RouteServerPeers", lambda peer, tags: _shown(call, peer, tags))
 
 
@@ -80,6 +84,7 @@ async def delete_route_server_peer(call: Call, params: Params) -> Answer:
     peer = await find(call, RouteServerPeer, params["RouteServerPeerId"])
     rules.may_delete_peer(peer)
     peer = await call.tx.update(peer, state=PeerState.DELETING)
+    await shut_out_peer(call, peer)
     await call.tx.put_peer_settings(peer.id, {})
     return {"RouteServerPeer": _shown(call, peer, None)}
 

@@ -1,8 +1,8 @@
 """Create, Replace and DeleteRoute (EC2 API 2016-11-15): the static routes of a table.
 
-Targets are network interfaces (or the instance that has one) and internet gateways; EC2's other kinds of target do not exist here,
-which is what a client that names one is told. A static route takes its destination from a
-propagated one.
+Targets are network interfaces (or the instance that has one) and internet gateways; EC2's other
+kinds of target do not exist here, which is what a client that names one is told. A static route
+takes its destination from a propagated one.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ async def replace_route(call: Call, params: Params) -> Answer:
         if "network_interface_id" not in target:
             raise Refusal(
                 "InvalidParameterValue",
-                f"The local route {_text(destination)} can only target a network interface, or be reset "
-                "with LocalTarget.",
+                f"The local route {_text(destination)} can only target a network interface, or be "
+                "reset with LocalTarget.",
             )
         if present is None:
             await call.tx.insert(_route(call, table, destination, target))
@@ -108,7 +108,8 @@ async def _reset_local_route(
     if not is_local:
         raise Refusal(
             "InvalidParameterValue",
-            f"LocalTarget is for the VPC's own CIDR blocks, and {_text(destination)} is none of them.",
+            f"LocalTarget is for the VPC's own CIDR blocks, and {_text(destination)} is none of "
+            "them.",
         )
     if present is not None:
         await call.tx.delete(present)
@@ -139,7 +140,8 @@ async def delete_route(call: Call, params: Params) -> Answer:
         )
         raise Refusal(
             "InvalidRoute.NotFound",
-            f"no route with destination-cidr-block {_text(destination)} in route table {table.id}{why}",
+            f"no route with destination-cidr-block {_text(destination)} in route table "
+            f"{table.id}{why}",
         )
     await call.tx.delete(route)
     return {}

@@ -7,7 +7,7 @@ from typing import Final
 
 from routeserver.control import idempotency, tagging
 from routeserver.control.call import Answer, Call, Params
-from routeserver.control.describe import Column, describe
+from routeserver.control.describe import Column, describe, known_filters
 from routeserver.control.lookup import find
 from routeserver.control.views import route_server as views
 from routeserver.domain import rules
@@ -67,7 +67,7 @@ async def create_route_server(call: Call, params: Params) -> Answer:
 
 
 async def describe_route_servers(call: Call, params: Params) -> Answer:
-    page = await describe(call, params, RouteServer, "RouteServerIds", FILTERS)
+    page = await describe(call, params, RouteServer, "RouteServerIds", known_filters(call, FILTERS))
     return page.answer("RouteServers", views.route_server)
 
 

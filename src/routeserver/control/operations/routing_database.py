@@ -8,9 +8,10 @@ skipped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from itertools import islice
 from typing import Any, Final
 
 from routeserver.control.call import Answer, Call, Params
@@ -19,19 +20,26 @@ from routeserver.control.observed import RouteView
 from routeserver.control.views import route_server as views
 from routeserver.domain import rules
 from routeserver.domain.resources import RouteServer
-from routeserver.ec2.filters import compile_filters
+from routeserver.ec2.filters import Filters, compile_filters
 from routeserver.ec2.paging import decode_token, encode_token
 from routeserver.net.address import format_address
-from routeserver.net.prefix import Prefix, format_prefix
+from routeserver.net.prefix import Prefix, format_prefix, parse_prefix
 
 PAGE_SIZE: Final = 1000
 """Routes in a page when the caller names no MaxResults; the model's own maximum."""
 
+LOOKED_AT: Final = 512
+"""Routes between two turns of the event loop; a few milliseconds of work."""
+
+PREFIX_FILTER: Final = "prefix"
+PEER_FILTER: Final = "route-server-peer-id"
+WILDCARDS: Final = frozenset("*?\\")
+
 FILTERS: Final[dict[str, Callable[[RouteView], Any]]] = {
-    "prefix": lambda view: format_prefix(view.prefix),
+    PREFIX_FILTER: lambda view: format_prefix(view.prefix),
     "route-status": lambda view: "in-fib" if view.in_fib else "in-rib",
     "route-server-endpoint-id": lambda view: view.endpoint_id,
-    "route-server-peer-id": lambda view: view.peer_id,
+    PEER_FILTER: lambda view: view.peer_id,
     "next-hop-ip": lambda view: format_address(view.attributes.next_hop),
 }
 
@@ -44,8 +52,7 @@ async def get_route_server_routing_database(call: Call, params: Params) -> Answe
         prefix, peer_id = decode_token(params["NextToken"], (int, str))
         after = (prefix, peer_id)
     size = params.get("MaxResults") or PAGE_SIZE
-    wanted = _wanted(call.observed.routes(server.id, after), params.get("Filters", ()))
-    shown = list(islice(wanted, size + 1))
+    shown = await _wanted(call, server.id, after, params.get("Filters", ()), size + 1)
     answer: Answer = {
         "AreRoutesPersisted": call.observed.are_routes_persisted(server.id),
         "Routes": [views.route(view) for view in shown[:size]],
@@ -56,11 +63,49 @@ async def get_route_server_routing_database(call: Call, params: Params) -> Answe
     return answer
 
 
-def _wanted(routes: Iterator[RouteView], filters: Any) -> Iterator[RouteView]:
-    if not filters:
-        yield from routes
-        return
+async def _wanted(
+    call: Call, server_id: str, after: tuple[Prefix, str] | None, filters: Filters, count: int
+) -> list[RouteView]:
+    """The next `count` routes that pass the filters.
+
+    Prefixes without a wildcard are looked up; everything else is looked for, with a turn of the
+    event loop now and then: no session waits for a question.
+    """
     passes = compile_filters(filters, FILTERS)
-    for view in routes:
-        if passes({name: partial(column, view) for name, column in FILTERS.items()}, {}):
-            yield view
+    routes = call.observed.routes(
+        server_id, after, prefixes=_prefixes(filters), peer_ids=_exact(filters, PEER_FILTER)
+    )
+    found: list[RouteView] = []
+    for number, view in enumerate(routes, 1):
+        if view is not None and passes(
+            {name: partial(column, view) for name, column in FILTERS.items()}, {}
+        ):
+            found.append(view)
+            if len(found) == count:
+                break
+        if not number % LOOKED_AT:
+            await asyncio.sleep(0)
+    return found
+
+
+def _exact(filters: Filters, name: str) -> set[str] | None:
+    """The values that the filter of this name leaves; None when there is none or one has a
+    wildcard."""
+    left: set[str] | None = None
+    for one in filters:
+        values = one.get("Values") or ()
+        if one.get("Name") == name and not any(set(value) & WILDCARDS for value in values):
+            left = set(values) if left is None else left.intersection(values)
+    return left
+
+
+def _prefixes(filters: Filters) -> set[Prefix] | None:
+    """What is no prefix matches none."""
+    texts = _exact(filters, PREFIX_FILTER)
+    if texts is None:
+        return None
+    prefixes = set()
+    for text in texts:
+        with suppress(ValueError):
+            prefixes.add(parse_prefix(text))
+    return prefixes

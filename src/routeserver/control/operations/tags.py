@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from routeserver.control import tagging
 from routeserver.control.call import Answer, Call, Params
+from routeserver.control.describe import check_max_results
 from routeserver.control.lookup import NAMING, not_found
 from routeserver.domain.refusal import Refusal
 from routeserver.ec2.filters import compile_filters
@@ -55,6 +56,7 @@ async def delete_tags(call: Call, params: Params) -> Answer:
 
 
 async def describe_tags(call: Call, params: Params) -> Answer:
+    check_max_results(params)
     rows = await call.tx.list_tags()
     passes = compile_filters(params.get("Filters", ()), FILTERS)
     shown, token = page_of(

@@ -48,6 +48,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "extended_messages": "Messages of up to 65,535 octets (RFC 8654).",
     "extended_next_hop": "IPv4 routes with IPv6 next hops (RFC 8950).",
     "enhanced_refresh": "A route refresh with a beginning and an end (RFC 7313).",
+    "accept_as_sets": "Take routes whose AS path has an AS_SET, which RFC 9774 forbids; for old "
+    "peers that aggregate.",
     "bgp_waits_for_bfd": "No BGP session before BFD is up (RFC 5882); only for peers with BFD.",
     "bfd_interval_ms": "BFD transmit and receive interval in milliseconds. none: the server's "
     "bfd_interval_ms.",

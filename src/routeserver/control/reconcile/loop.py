@@ -20,6 +20,9 @@ REPAIR_INTERVAL_S: Final = 10.0
 """How long the world may drift unnoticed."""
 FIRST_RETRY_S: Final = 0.2
 LAST_RETRY_S: Final = 10.0
+REST: Final = 4
+"""How much longer than an activation the rest behind it is, while hints keep coming."""
+LONGEST_REST_S: Final = 0.1
 
 
 class ReconcileLoop:
@@ -28,6 +31,21 @@ class ReconcileLoop:
         self._hint = asyncio.Event()
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._failing_since: float | None = None
+        self._busy_since: float | None = None
+
+    @property
+    def failing_s(self) -> float:
+        """For how long every activation has failed; 0 when the latest one did not."""
+        return self._since(self._failing_since)
+
+    @property
+    def busy_s(self) -> float:
+        """For how long the present activation has run."""
+        return self._since(self._busy_since)
+
+    def _since(self, at: float | None) -> float:
+        return 0.0 if at is None else asyncio.get_running_loop().time() - at
 
     def wake(self) -> None:
         """Something may have changed. Carries nothing: the activation reads what is wanted."""
@@ -58,6 +76,8 @@ class ReconcileLoop:
                 retry_s = FIRST_RETRY_S
             except Exception:
                 log.exception("reconcile_failed", retry_s=retry_s)
+                if self._failing_since is None:
+                    self._failing_since = asyncio.get_running_loop().time()
                 self._tried.set()
                 await asyncio.sleep(retry_s)
                 retry_s = min(2 * retry_s, LAST_RETRY_S)
@@ -68,4 +88,12 @@ class ReconcileLoop:
         moved = True
         while moved or self._hint.is_set():
             self._hint.clear()
-            moved = await self._activate()
+            began = self._busy_since = asyncio.get_running_loop().time()
+            try:
+                moved = await self._activate()
+            finally:
+                self._busy_since = None
+            self._failing_since = None
+            if self._hint.is_set() and not moved:
+                # Somebody writes without pause: look now and then, and leave time to answer them.
+                await asyncio.sleep(min(REST * self._since(began), LONGEST_REST_S))

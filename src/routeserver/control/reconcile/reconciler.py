@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from routeserver.bfd.session import BfdConfig
-from routeserver.control.interfaces import allocate_interface
+from routeserver.control.endpoint_network import (
+    allocate_endpoint_interface,
+    release_endpoint_interface,
+)
 from routeserver.control.policy import Policy
 from routeserver.control.reconcile import intent as wanted
 from routeserver.control.reconcile.intent import Intent, SettingsOf
@@ -20,6 +23,7 @@ from routeserver.control.world import World
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import (
     EndpointState,
+    NetworkInterface,
     PersistState,
     RouteServerEndpoint,
     Subnet,
@@ -79,11 +83,10 @@ class Reconciler:
         subnet = await tx.get(Subnet, endpoint.subnet_id)
         if subnet is None:
             raise Refusal("InvalidSubnetID.NotFound", f"Subnet {endpoint.subnet_id} is gone.")
-        interface = await allocate_interface(
+        interface = await allocate_endpoint_interface(
             tx,
-            subnet=subnet,
-            description=f"Route Server Endpoint {endpoint.id}",
-            requester_managed=True,
+            endpoint,
+            subnet,
             new_id=lambda type_prefix: new_id(type_prefix, self._random_bytes),
             random_bytes=self._random_bytes,
             now=self._wall_clock(),
@@ -115,7 +118,9 @@ class Reconciler:
         if due:
             async with self._store.write() as tx:
                 for move in due:
-                    if move.to_state is None:
+                    if isinstance(move.resource, NetworkInterface):
+                        await release_endpoint_interface(tx, move.resource)
+                    elif move.to_state is None:
                         await tx.delete(move.resource)
                     else:
                         await tx.advance(move.resource, move.to_state, **move.changes)

@@ -58,6 +58,8 @@ def routes(facts: TableFacts) -> Iterator[Answer]:
                 **_static_target(route, facts),
                 "Origin": "CreateRoute",
             }
+    if not facts.propagated:
+        return
     blocks = (*local, *(each for each in static if not each.startswith(ID_PREFIX)))
     occupied = facts.listed.union(map(parse_prefix, blocks))
     for prefix in sorted(facts.propagated):

@@ -1,0 +1,184 @@
+"""What instances are made of elsewhere (EC2 API 2016-11-15): types, images, volumes, CPU credits.
+
+Instances run nothing here, so a type and an image are names, and there are no disks; clients that
+look them up on their way are answered with that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from routeserver.control.call import Answer, Call, Params
+from routeserver.control.describe import check_max_results
+from routeserver.control.instances import find_instances
+from routeserver.control.views import instance as views
+from routeserver.domain.network import Instance, InstanceState
+from routeserver.domain.refusal import Refusal
+from routeserver.ec2 import model
+from routeserver.ec2.filters import compile_filters
+from routeserver.ec2.paging import page as page_of
+from routeserver.net.ids import is_well_formed
+
+VOLUME_FILTERS: Final = (
+    "attachment.attach-time",
+    "attachment.delete-on-termination",
+    "attachment.device",
+    "attachment.instance-id",
+    "attachment.status",
+    "availability-zone",
+    "create-time",
+    "encrypted",
+    "size",
+    "snapshot-id",
+    "status",
+    "volume-id",
+    "volume-type",
+)
+
+
+async def describe_instance_types(call: Call, params: Params) -> Answer:  # noqa: ARG001 - the same for every account
+    """Every type that the service model names."""
+    asked = params.get("InstanceTypes")
+    if asked and "MaxResults" in params:
+        raise Refusal(
+            "InvalidParameterCombination",
+            "The parameter InstanceTypes cannot be used with the parameter MaxResults",
+        )
+    names = sorted(set(asked or model.service("ec2").shape("InstanceType").enum))
+    return _page(
+        params,
+        "InstanceTypes",
+        [(name, _type(name)) for name in names],
+        {
+            "bare-metal": lambda item: str(item["BareMetal"]).lower(),
+            "burstable-performance-supported": lambda item: str(
+                item["BurstablePerformanceSupported"]
+            ).lower(),
+            "current-generation": lambda item: str(item["CurrentGeneration"]).lower(),
+            "instance-type": lambda item: item["InstanceType"],
+            "processor-info.supported-architecture": lambda item: item["ProcessorInfo"][
+                "SupportedArchitectures"
+            ],
+        },
+    )
+
+
+def _type(name: str) -> Answer:
+    return {
+        "InstanceType": name,
+        "CurrentGeneration": True,
+        "SupportedUsageClasses": ["on-demand"],
+        "SupportedRootDeviceTypes": ["ebs"],
+        "SupportedVirtualizationTypes": ["hvm"],
+        "BareMetal": ".metal" in name,
+        "ProcessorInfo": {"SupportedArchitectures": [views.architecture(name)]},
+        "InstanceStorageSupported": False,
+        "BurstablePerformanceSupported": name.startswith("t"),
+        "DedicatedHostsSupported": False,
+        "HibernationSupported": False,
+    }
+
+
+async def describe_images(call: Call, params: Params) -> Answer:
+    """The images asked for, or those that the account's instances were made from: any id is an
+    image."""
+    check_max_results(params, "ImageIds")
+    asked = params.get("ImageIds")
+    if asked:
+        for image_id in asked:
+            if not is_well_formed(image_id, "ami"):
+                raise Refusal(
+                    "InvalidAMIID.Malformed", f"Invalid id: '{image_id}' (expecting 'ami-...')"
+                )
+    ids = sorted(set(asked or [row.image_id for row in await call.tx.list(Instance)]))
+    return _page(
+        params,
+        "Images",
+        [(image_id, _image(image_id)) for image_id in ids],
+        {
+            "architecture": lambda item: item["Architecture"],
+            "image-id": lambda item: item["ImageId"],
+            "image-type": lambda item: item["ImageType"],
+            "is-public": lambda item: str(item["Public"]).lower(),
+            "name": lambda item: item["Name"],
+            "root-device-name": lambda item: item["RootDeviceName"],
+            "root-device-type": lambda item: item["RootDeviceType"],
+            "state": lambda item: item["State"],
+            "virtualization-type": lambda item: item["VirtualizationType"],
+        },
+    )
+
+
+def _image(image_id: str) -> Answer:
+    return {
+        "ImageId": image_id,
+        "Name": image_id,
+        "State": "available",
+        "ImageType": "machine",
+        "Public": True,
+        "Architecture": "x86_64",
+        "RootDeviceName": views.ROOT_DEVICE,
+        "RootDeviceType": "ebs",
+        "BlockDeviceMappings": [],
+        "VirtualizationType": "hvm",
+        "Hypervisor": "xen",
+        "Tags": [],
+    }
+
+
+async def describe_volumes(call: Call, params: Params) -> Answer:  # noqa: ARG001 - there are none
+    check_max_results(params, "VolumeIds")
+    compile_filters(params.get("Filters", ()), VOLUME_FILTERS)
+    for volume_id in params.get("VolumeIds", ()):
+        if not is_well_formed(volume_id, "vol"):
+            raise Refusal(
+                "InvalidVolumeID.Malformed", f"Invalid id: '{volume_id}' (expecting 'vol-...')"
+            )
+        raise Refusal("InvalidVolume.NotFound", f"The volume '{volume_id}' does not exist.")
+    return {"Volumes": []}
+
+
+async def describe_instance_credit_specifications(call: Call, params: Params) -> Answer:
+    """Only types that burst have credits; without ids, EC2 shows those that are unlimited: none."""
+    compile_filters(params.get("Filters", ()), ("instance-id",))
+    rows = await find_instances(call, params.get("InstanceIds", ()))
+    for row in rows:
+        if not row.instance_type.startswith("t"):
+            raise Refusal(
+                "InvalidParameterValue",
+                f"The instance '{row.id}' is a {row.instance_type}, which has no CPU credits.",
+            )
+    return {
+        "InstanceCreditSpecifications": [
+            {"InstanceId": row.id, "CpuCredits": "standard"}
+            for row in rows
+            if row.state is not InstanceState.TERMINATED
+        ]
+    }
+
+
+def _page(
+    params: Params,
+    member: str,
+    items: list[tuple[str, Answer]],
+    columns: Mapping[str, Any],
+) -> Answer:
+    """One page of (sort key, item) pairs that pass the filters."""
+    passes = compile_filters(params.get("Filters", ()), columns)
+    wanted = [
+        (key, item)
+        for key, item in items
+        if passes({name: partial(column, item) for name, column in columns.items()}, {})
+    ]
+    shown, token = page_of(
+        wanted,
+        key=lambda pair: (pair[0],),
+        max_results=params.get("MaxResults"),
+        next_token=params.get("NextToken"),
+    )
+    answer: Answer = {member: [item for _, item in shown]}
+    if token is not None:
+        answer["NextToken"] = token
+    return answer

@@ -1,0 +1,441 @@
+"""Instances: records with interfaces, their states, and what may be attached to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from routeserver.control.policy import Policy
+from tests.control.cloud import ACCOUNT, Cloud
+
+IMAGE = "ami-0123456789abcdef0"
+
+
+async def run(cloud: Cloud, subnet_id: str, **params: Any) -> dict[str, Any]:
+    answer = await cloud(
+        "RunInstances", ImageId=IMAGE, MinCount=1, MaxCount=1, SubnetId=subnet_id, **params
+    )
+    return dict(answer["Instances"][0])
+
+
+async def shown(cloud: Cloud, instance_id: str) -> dict[str, Any]:
+    answer = await cloud("DescribeInstances", InstanceIds=[instance_id])
+    ((instance,),) = [reservation["Instances"] for reservation in answer["Reservations"]]
+    return dict(instance)
+
+
+@pytest.fixture
+async def subnet_id(cloud: Cloud) -> str:
+    return await cloud.subnet(await cloud.vpc())
+
+
+async def test_an_instance_is_born_with_an_interface_and_runs_at_once(
+    cloud: Cloud, subnet_id: str
+) -> None:
+    answer = await cloud(
+        "RunInstances",
+        ImageId=IMAGE,
+        InstanceType="t3.micro",
+        MinCount=2,
+        MaxCount=2,
+        SubnetId=subnet_id,
+        ClientToken="once",
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "fw"}]},
+            {"ResourceType": "network-interface", "Tags": [{"Key": "Name", "Value": "eth0"}]},
+        ],
+    )
+    again = await cloud(
+        "RunInstances",
+        ImageId=IMAGE,
+        InstanceType="t3.micro",
+        MinCount=2,
+        MaxCount=2,
+        SubnetId=subnet_id,
+        ClientToken="once",
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "fw"}]},
+            {"ResourceType": "network-interface", "Tags": [{"Key": "Name", "Value": "eth0"}]},
+        ],
+    )
+    assert again == answer
+    assert answer["OwnerId"] == ACCOUNT
+    first, second = answer["Instances"]
+    assert first["State"] == {"Code": 0, "Name": "pending"}
+    assert (first["AmiLaunchIndex"], second["AmiLaunchIndex"]) == (0, 1)
+    assert first["PrivateIpAddress"] != second["PrivateIpAddress"]
+    assert first["PrivateDnsName"] == "ip-10-0-1-4.ec2.internal"
+    assert first["Tags"] == [{"Key": "Name", "Value": "fw"}]
+    described = await cloud("DescribeInstances")
+    (reservation,) = described["Reservations"]
+    assert reservation["ReservationId"] == answer["ReservationId"]
+    running = {"Code": 16, "Name": "running"}
+    assert {**first, "State": running} in reservation["Instances"]
+    (interface,) = first["NetworkInterfaces"]
+    assert interface["Attachment"]["DeviceIndex"] == 0
+    assert interface["Attachment"]["DeleteOnTermination"] is True
+    ask = {"NetworkInterfaceIds": [interface["NetworkInterfaceId"]]}
+    (eni,) = (await cloud("DescribeNetworkInterfaces", **ask))["NetworkInterfaces"]
+    assert eni["Status"] == "in-use"
+    assert eni["Attachment"]["InstanceId"] == first["InstanceId"]
+    assert eni["TagSet"] == [{"Key": "Name", "Value": "eth0"}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"ImageId": None}, "MissingParameter"),
+        ({"ImageId": "image"}, "InvalidAMIID.Malformed"),
+        ({"SubnetId": None}, "MissingInput"),
+        ({"SubnetId": "subnet-0123456789abcdef0"}, "InvalidSubnetID.NotFound"),
+        ({"MinCount": 0}, "InvalidParameterValue"),
+        ({"MinCount": 2}, "InvalidParameterValue"),
+        ({"MinCount": 101, "MaxCount": 101}, "InstanceLimitExceeded"),
+        ({"MaxCount": 2, "PrivateIpAddress": "10.0.1.9"}, "InvalidParameterCombination"),
+        ({"SecurityGroupIds": ["sg-0123456789abcdef0"]}, "InvalidSecurityGroupID.NotFound"),
+        ({"SecurityGroups": ["default"]}, "UnsupportedOperation"),
+        ({"LaunchTemplate": {"LaunchTemplateId": "lt-1"}}, "UnsupportedOperation"),
+        ({"Placement": {"AvailabilityZone": "us-east-1b"}}, "InvalidParameterValue"),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0}]}, "InvalidParameterCombination"),
+        ({"SubnetId": None, "NetworkInterfaces": [{"DeviceIndex": 0}]}, "MissingParameter"),
+        ({"SubnetId": None, "NetworkInterfaces": [{"DeviceIndex": 1}]}, "InvalidParameterValue"),
+        ({"SubnetId": None, "NetworkInterfaces": [{}]}, "MissingParameter"),
+        (
+            {"TagSpecifications": [{"ResourceType": "volume", "Tags": [{"Key": "a"}]}]},
+            "InvalidParameterValue",
+        ),
+        ({"UserData": "x" * 25_601}, "InvalidParameterValue"),
+    ],
+)
+async def test_an_instance_that_cannot_be_is_refused(
+    cloud: Cloud, subnet_id: str, changes: dict[str, Any], code: str
+) -> None:
+    params = {"ImageId": IMAGE, "MinCount": 1, "MaxCount": 1, "SubnetId": subnet_id, **changes}
+    given = {name: value for name, value in params.items() if value is not None}
+    assert (await cloud.refused("RunInstances", **given)).code == code
+    assert (await cloud("DescribeInstances"))["Reservations"] == []
+    assert (await cloud("DescribeNetworkInterfaces"))["NetworkInterfaces"] == []
+
+
+async def test_interfaces_are_named_or_described_one_by_one(cloud: Cloud, subnet_id: str) -> None:
+    kept = await cloud.interface(subnet_id, PrivateIpAddress="10.0.1.10")
+    answer = await cloud(
+        "RunInstances",
+        ImageId=IMAGE,
+        MinCount=1,
+        MaxCount=1,
+        NetworkInterfaces=[
+            {"DeviceIndex": 1, "SubnetId": subnet_id, "PrivateIpAddress": "10.0.1.11"},
+            {"DeviceIndex": 0, "NetworkInterfaceId": kept},
+        ],
+    )
+    (instance,) = answer["Instances"]
+    first, second = instance["NetworkInterfaces"]
+    assert first["NetworkInterfaceId"] == kept
+    assert first["Attachment"]["DeleteOnTermination"] is False
+    assert second["PrivateIpAddress"] == "10.0.1.11"
+    assert instance["PrivateIpAddress"] == "10.0.1.10"
+    refusal = await cloud.refused("DeleteNetworkInterface", NetworkInterfaceId=kept)
+    assert refusal.code == "InvalidNetworkInterface.InUse"
+    ids = {"InstanceIds": [instance["InstanceId"]]}
+    (change,) = (await cloud("TerminateInstances", **ids))["TerminatingInstances"]
+    assert change["PreviousState"]["Name"] == "running"
+    assert change["CurrentState"] == {"Code": 32, "Name": "shutting-down"}
+    (left,) = (await cloud("DescribeNetworkInterfaces"))["NetworkInterfaces"]
+    assert (left["NetworkInterfaceId"], left["Status"]) == (kept, "available")
+    assert "Attachment" not in left
+
+
+async def test_a_terminated_instance_stays_described_for_a_while(
+    cloud: Cloud, subnet_id: str
+) -> None:
+    this = {"InstanceIds": [(await run(cloud, subnet_id))["InstanceId"]]}
+    await cloud("TerminateInstances", **this)
+    instance = await shown(cloud, this["InstanceIds"][0])
+    assert instance["State"]["Name"] == "terminated"
+    assert "SubnetId" not in instance
+    assert instance["NetworkInterfaces"] == []
+    (change,) = (await cloud("TerminateInstances", **this))["TerminatingInstances"]
+    assert change["CurrentState"] == change["PreviousState"]
+    assert (await cloud.refused("StartInstances", **this)).code == "IncorrectInstanceState"
+    await cloud("DeleteSubnet", SubnetId=subnet_id)
+    cloud.now += Policy().tombstone_s
+    assert (await cloud("DescribeInstances"))["Reservations"] == []
+    assert (await cloud.refused("TerminateInstances", **this)).code == "InvalidInstanceID.NotFound"
+
+
+async def test_instances_stop_and_start(cloud: Cloud, subnet_id: str) -> None:
+    instance_id = (await run(cloud, subnet_id))["InstanceId"]
+    this = {"InstanceIds": [instance_id]}
+    (change,) = (await cloud("StopInstances", **this))["StoppingInstances"]
+    assert change["CurrentState"] == {"Code": 64, "Name": "stopping"}
+    assert (await shown(cloud, instance_id))["State"] == {"Code": 80, "Name": "stopped"}
+    (change,) = (await cloud("StopInstances", **this))["StoppingInstances"]
+    assert change["CurrentState"]["Name"] == "stopped"
+    (change,) = (await cloud("StartInstances", **this))["StartingInstances"]
+    assert change["CurrentState"]["Name"] == "pending"
+    assert (await shown(cloud, instance_id))["State"]["Name"] == "running"
+    assert await cloud("RebootInstances", **this) == {}
+    (status,) = (await cloud("DescribeInstanceStatus"))["InstanceStatuses"]
+    assert status["InstanceStatus"]["Status"] == "ok"
+
+
+async def test_attributes_are_changed_and_shown_one_by_one(cloud: Cloud, subnet_id: str) -> None:
+    instance_id = (await run(cloud, subnet_id, UserData="aGVsbG8="))["InstanceId"]
+    this = {"InstanceId": instance_id}
+
+    async def attribute(name: str) -> dict[str, Any]:
+        answer = await cloud("DescribeInstanceAttribute", **this, Attribute=name)
+        del answer["InstanceId"]
+        return answer
+
+    assert await attribute("userData") == {"UserData": {"Value": "aGVsbG8="}}
+    assert await attribute("sourceDestCheck") == {"SourceDestCheck": {"Value": True}}
+    await cloud("ModifyInstanceAttribute", **this, SourceDestCheck={"Value": False})
+    assert await attribute("sourceDestCheck") == {"SourceDestCheck": {"Value": False}}
+    await cloud("ModifyInstanceAttribute", **this, Attribute="disableApiTermination", Value="true")
+    ids = {"InstanceIds": [instance_id]}
+    refusal = await cloud.refused("TerminateInstances", **ids)
+    assert refusal.code == "OperationNotPermitted"
+    bigger = {"InstanceType": {"Value": "t3.large"}}
+    refusal = await cloud.refused("ModifyInstanceAttribute", **this, **bigger)
+    assert refusal.code == "IncorrectInstanceState"
+    await cloud("StopInstances", **ids)
+    await cloud("ModifyInstanceAttribute", **this, **bigger)
+    await cloud("ModifyInstanceAttribute", **this, UserData={"Value": b"bye"})
+    assert await attribute("instanceType") == {"InstanceType": {"Value": "t3.large"}}
+    assert await attribute("userData") == {"UserData": {"Value": "Ynll"}}
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"InstanceType": {"Value": "z9.huge"}}, "InvalidParameterValue"),
+        ({"Groups": ["sg-0123456789abcdef0"]}, "InvalidSecurityGroupID.NotFound"),
+        ({"Attribute": "kernel", "Value": "x"}, "UnsupportedOperation"),
+        ({"Kernel": {"Value": "x"}}, "UnsupportedOperation"),
+        ({}, "MissingParameter"),
+    ]
+    for params, code in cases:
+        assert (await cloud.refused("ModifyInstanceAttribute", **this, **params)).code == code
+    for name in ("kernel", "groupSet", "blockDeviceMapping", "disableApiStop", "productCodes"):
+        await attribute(name)
+
+
+async def test_interfaces_are_attached_and_detached(cloud: Cloud, subnet_id: str) -> None:
+    instance_id = (await run(cloud, subnet_id))["InstanceId"]
+    interface_id = await cloud.interface(subnet_id)
+    this = {"InstanceId": instance_id, "NetworkInterfaceId": interface_id}
+    for index, code in [(0, "InvalidParameterValue"), (-1, "InvalidParameterValue")]:
+        refusal = await cloud.refused("AttachNetworkInterface", **this, DeviceIndex=index)
+        assert refusal.code == code
+    made = await cloud("AttachNetworkInterface", **this, DeviceIndex=1)
+    refusal = await cloud.refused("AttachNetworkInterface", **this, DeviceIndex=2)
+    assert refusal.code == "InvalidNetworkInterface.InUse"
+    attachment = {"AttachmentId": made["AttachmentId"]}
+    await cloud(
+        "ModifyNetworkInterfaceAttribute",
+        NetworkInterfaceId=interface_id,
+        Attachment={**attachment, "DeleteOnTermination": True},
+    )
+    answer = await cloud(
+        "DescribeNetworkInterfaceAttribute", NetworkInterfaceId=interface_id, Attribute="attachment"
+    )
+    assert answer["Attachment"]["DeleteOnTermination"] is True
+    by_instance = [{"Name": "attachment.instance-id", "Values": [instance_id]}]
+    found = await cloud("DescribeNetworkInterfaces", Filters=by_instance)
+    assert len(found["NetworkInterfaces"]) == 2
+    await cloud("DetachNetworkInterface", **attachment)
+    refusal = await cloud.refused("DetachNetworkInterface", **attachment)
+    assert refusal.code == "InvalidAttachmentID.NotFound"
+    refusal = await cloud.refused("DetachNetworkInterface", AttachmentId="x")
+    assert refusal.code == "InvalidAttachmentID.Malformed"
+    (primary,) = (await shown(cloud, instance_id))["NetworkInterfaces"]
+    first = {"AttachmentId": primary["Attachment"]["AttachmentId"]}
+    refusal = await cloud.refused("DetachNetworkInterface", **first)
+    assert refusal.code == "OperationNotPermitted"
+    (vpc,) = (await cloud("DescribeVpcs"))["Vpcs"]
+    elsewhere = await cloud.subnet(vpc["VpcId"], "10.0.2.0/24", AvailabilityZone="us-east-1b")
+    far = {"InstanceId": instance_id, "NetworkInterfaceId": await cloud.interface(elsewhere)}
+    refusal = await cloud.refused("AttachNetworkInterface", **far, DeviceIndex=1)
+    assert refusal.code == "InvalidParameterCombination"
+
+
+async def test_an_instance_is_a_target_by_its_one_interface(cloud: Cloud, subnet_id: str) -> None:
+    instance = await run(cloud, subnet_id)
+    table = (await cloud("DescribeRouteTables"))["RouteTables"][0]["RouteTableId"]
+    this = {"RouteTableId": table, "DestinationCidrBlock": "192.0.2.0/24"}
+    await cloud("CreateRoute", **this, InstanceId=instance["InstanceId"])
+    route = (await cloud.routes(table))["192.0.2.0/24"]
+    assert route["InstanceId"] == instance["InstanceId"]
+    assert route["InstanceOwnerId"] == ACCOUNT
+    assert route["NetworkInterfaceId"] == instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    second = await cloud.interface(subnet_id)
+    attach = {"InstanceId": instance["InstanceId"], "NetworkInterfaceId": second}
+    await cloud("AttachNetworkInterface", **attach, DeviceIndex=1)
+    refusal = await cloud.refused("ReplaceRoute", **this, InstanceId=instance["InstanceId"])
+    assert refusal.code == "InvalidInstanceID"
+
+
+async def test_instances_are_found_by_their_facts_and_paged(cloud: Cloud, subnet_id: str) -> None:
+    made = [
+        (await run(cloud, subnet_id, KeyName=f"key{number}"))["InstanceId"] for number in range(7)
+    ]
+
+    async def found(**params: Any) -> list[str]:
+        answer = await cloud("DescribeInstances", **params)
+        return [
+            instance["InstanceId"]
+            for reservation in answer["Reservations"]
+            for instance in reservation["Instances"]
+        ]
+
+    for name, value, expected in [
+        ("private-ip-address", "10.0.1.5", made[1:2]),
+        ("network-interface.addresses.private-ip-address", "10.0.1.6", made[2:3]),
+        ("key-name", "key?", made),
+        ("instance-state-name", "running", made),
+        ("instance-state-code", "80", []),
+        ("instance.group-name", "default", made),
+        ("subnet-id", subnet_id, made),
+        ("ip-address", "*", []),
+    ]:
+        assert await found(Filters=[{"Name": name, "Values": [value]}]) == expected, name
+    first = await cloud("DescribeInstances", MaxResults=5)
+    await cloud("TerminateInstances", InstanceIds=made[:1])
+    rest = await found(MaxResults=5, NextToken=first["NextToken"])
+    assert rest == made[5:]
+    for params, code in [
+        ({"MaxResults": 4}, "InvalidParameterValue"),
+        ({"MaxResults": 1001}, "InvalidParameterValue"),
+        ({"MaxResults": 5, "InstanceIds": made}, "InvalidParameterCombination"),
+    ]:
+        assert (await cloud.refused("DescribeInstances", **params)).code == code
+
+
+async def test_what_instances_are_made_of_is_a_list_of_names(cloud: Cloud, subnet_id: str) -> None:
+    instance_id = (await run(cloud, subnet_id, InstanceType="t3.micro"))["InstanceId"]
+    answer = await cloud("DescribeInstanceTypes", InstanceTypes=["t4g.nano", "m5.large"])
+    burst = {item["InstanceType"]: item for item in answer["InstanceTypes"]}
+    assert burst["t4g.nano"]["BurstablePerformanceSupported"] is True
+    assert burst["t4g.nano"]["ProcessorInfo"] == {"SupportedArchitectures": ["arm64"]}
+    assert burst["m5.large"]["ProcessorInfo"] == {"SupportedArchitectures": ["x86_64"]}
+    page = await cloud("DescribeInstanceTypes", MaxResults=5)
+    assert len(page["InstanceTypes"]) == 5
+    (image,) = (await cloud("DescribeImages"))["Images"]
+    assert image["ImageId"] == IMAGE
+    assert (await cloud("DescribeVolumes"))["Volumes"] == []
+    refusal = await cloud.refused("DescribeVolumes", VolumeIds=["vol-0123456789abcdef0"])
+    assert refusal.code == "InvalidVolume.NotFound"
+    answer = await cloud("DescribeInstanceCreditSpecifications", InstanceIds=[instance_id])
+    assert answer["InstanceCreditSpecifications"] == [
+        {"InstanceId": instance_id, "CpuCredits": "standard"}
+    ]
+
+
+# --- addresses ----------------------------------------------------------------------------------
+
+
+async def test_secondary_addresses_come_and_go(cloud: Cloud, subnet_id: str) -> None:
+    interface_id = await cloud.interface(subnet_id)
+    this = {"NetworkInterfaceId": interface_id}
+    answer = await cloud("AssignPrivateIpAddresses", **this, SecondaryPrivateIpAddressCount=2)
+    assert answer["AssignedPrivateIpAddresses"] == [
+        {"PrivateIpAddress": "10.0.1.5"},
+        {"PrivateIpAddress": "10.0.1.6"},
+    ]
+    named = {"PrivateIpAddresses": ["10.0.1.20"]}
+    await cloud("AssignPrivateIpAddresses", **this, **named)
+    await cloud("AssignPrivateIpAddresses", **this, **named)
+    other = {"NetworkInterfaceId": await cloud.interface(subnet_id)}
+    refusal = await cloud.refused("AssignPrivateIpAddresses", **other, **named)
+    assert refusal.code == "InvalidIPAddress.InUse"
+    await cloud("AssignPrivateIpAddresses", **other, **named, AllowReassignment=True)
+    (mine, theirs) = (await cloud("DescribeNetworkInterfaces"))["NetworkInterfaces"]
+    assert [each["PrivateIpAddress"] for each in mine["PrivateIpAddresses"]] == [
+        "10.0.1.4",
+        "10.0.1.5",
+        "10.0.1.6",
+    ]
+    assert theirs["PrivateIpAddresses"][1]["PrivateIpAddress"] == "10.0.1.20"
+    await cloud("UnassignPrivateIpAddresses", **this, PrivateIpAddresses=["10.0.1.5"])
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        (
+            "UnassignPrivateIpAddresses",
+            {"PrivateIpAddresses": ["10.0.1.5"]},
+            "InvalidParameterValue",
+        ),
+        (
+            "UnassignPrivateIpAddresses",
+            {"PrivateIpAddresses": ["10.0.1.4"]},
+            "InvalidParameterValue",
+        ),
+        ("UnassignPrivateIpAddresses", {}, "MissingParameter"),
+        ("AssignPrivateIpAddresses", {}, "MissingParameter"),
+        ("AssignPrivateIpAddresses", {"PrivateIpAddresses": ["10.9.1.5"]}, "InvalidParameterValue"),
+        ("AssignPrivateIpAddresses", {"PrivateIpAddresses": ["x"]}, "InvalidParameterValue"),
+        (
+            "AssignPrivateIpAddresses",
+            {"SecondaryPrivateIpAddressCount": 0},
+            "InvalidParameterValue",
+        ),
+        (
+            "AssignPrivateIpAddresses",
+            {"SecondaryPrivateIpAddressCount": 2**31 - 1},
+            "PrivateIpAddressLimitExceeded",
+        ),
+        (
+            "AssignPrivateIpAddresses",
+            {"SecondaryPrivateIpAddressCount": 1, **named},
+            "InvalidParameterCombination",
+        ),
+        ("AssignPrivateIpAddresses", {"Ipv4PrefixCount": 1}, "UnsupportedOperation"),
+        ("AssignIpv6Addresses", {"Ipv6AddressCount": 1}, "InvalidParameterValue"),
+    ]
+    for action, params, code in cases:
+        assert (await cloud.refused(action, **this, **params)).code == code, (action, params)
+    await cloud("ModifyNetworkInterfaceAttribute", **this, SourceDestCheck={"Value": False})
+    await cloud("ResetNetworkInterfaceAttribute", **this, SourceDestCheck="")
+    (mine, _) = (await cloud("DescribeNetworkInterfaces"))["NetworkInterfaces"]
+    assert mine["SourceDestCheck"] is True
+
+
+async def test_ipv6_addresses_come_and_go(cloud: Cloud) -> None:
+    vpc = (await cloud("CreateVpc", CidrBlock="10.0.0.0/16", AmazonProvidedIpv6CidrBlock=True))[
+        "Vpc"
+    ]
+    block = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].replace("/56", "/64")
+    subnet_id = await cloud.subnet(vpc["VpcId"], "10.0.1.0/24", Ipv6CidrBlock=block)
+    network = block.removesuffix("/64")
+    this = {"NetworkInterfaceId": await cloud.interface(subnet_id)}
+    answer = await cloud("AssignIpv6Addresses", **this, Ipv6AddressCount=1)
+    assert answer["AssignedIpv6Addresses"] == [f"{network}4"]
+    await cloud("AssignIpv6Addresses", **this, Ipv6Addresses=[f"{network}00a"])
+    gone = await cloud("UnassignIpv6Addresses", **this, Ipv6Addresses=[f"{network}4"])
+    assert gone["UnassignedIpv6Addresses"] == [f"{network}4"]
+    (eni,) = (await cloud("DescribeNetworkInterfaces"))["NetworkInterfaces"]
+    assert [each["Ipv6Address"] for each in eni["Ipv6Addresses"]] == [f"{network}a"]
+    refusal = await cloud.refused("UnassignIpv6Addresses", **this, Ipv6Addresses=[f"{network}4"])
+    assert refusal.code == "InvalidParameterValue"
+
+
+async def test_the_groups_of_an_interface_change(cloud: Cloud, subnet_id: str) -> None:
+    (vpc,) = (await cloud("DescribeVpcs"))["Vpcs"]
+    ids = []
+    for number in range(6):
+        answer = await cloud(
+            "CreateSecurityGroup", GroupName=f"g{number}", Description="x", VpcId=vpc["VpcId"]
+        )
+        ids.append(answer["GroupId"])
+    this = {"NetworkInterfaceId": await cloud.interface(subnet_id)}
+    await cloud("ModifyNetworkInterfaceAttribute", **this, Groups=ids[:2])
+    (eni,) = (await cloud("DescribeNetworkInterfaces"))["NetworkInterfaces"]
+    assert [group["GroupName"] for group in eni["Groups"]] == ["g0", "g1"]
+    by_name = [{"Name": "group-name", "Values": ["g1"]}]
+    assert (
+        len((await cloud("DescribeNetworkInterfaces", Filters=by_name))["NetworkInterfaces"]) == 1
+    )
+    refusal = await cloud.refused("ModifyNetworkInterfaceAttribute", **this, Groups=ids)
+    assert refusal.code == "SecurityGroupsPerInterfaceLimitExceeded"
+    other = await cloud.vpc("10.1.0.0/16")
+    answer = await cloud("CreateSecurityGroup", GroupName="o", Description="x", VpcId=other)
+    foreign = [answer["GroupId"]]
+    refusal = await cloud.refused("ModifyNetworkInterfaceAttribute", **this, Groups=foreign)
+    assert refusal.code == "InvalidParameterValue"
