@@ -1,15 +1,19 @@
-"""Clients that ask the same thing again and again over connections kept open.
+"""Clients that ask again and again over connections kept open, as fast as they are answered or at
+a pace of their own.
 
 A request is signed once, before the clock starts: what is measured is the server, and its checking
-of the signature, not the making of it.
+of the signature, not the making of it. At a pace, the time an answer takes counts from when its
+request was due, so that a server that stops for a while is charged for everyone it made wait.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Final, cast
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from botocore.auth import SigV4Auth
@@ -47,7 +51,13 @@ class Measured:
         return self.requests / self.seconds
 
 
-def signed(target: Target, action: str, params: dict[str, str]) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Ask:
+    action: str
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+def signed(target: Target, action: str, params: Mapping[str, str]) -> bytes:
     """The bytes of a request."""
     body = urlencode({"Action": action, "Version": VERSION, **params}).encode()
     headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
@@ -64,14 +74,18 @@ class _Client(asyncio.Protocol):
     """One connection: the next request goes out when the answer to the last one is whole. A server
     that closes its connections is connected to again, which counts for its answer."""
 
-    def __init__(self, url: SplitResult, request: bytes, latencies: list[float]) -> None:
+    def __init__(
+        self, url: SplitResult, requests: Sequence[bytes], every_s: float, latencies: list[float]
+    ) -> None:
         self._url = url
-        self._request = request
+        self._requests = cycle(requests)
+        self._every_s = every_s
         self._latencies = latencies
         self._buffer = bytearray()
         self._missing = -1
         self._began = 0.0
-        self._transport: asyncio.Transport | None = None
+        self._is_last = False
+        self._transport: asyncio.Transport
         self._connecting: asyncio.Task[object] | None = None
         self.stopping = False
         self.refused = 0
@@ -85,11 +99,10 @@ class _Client(asyncio.Protocol):
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._buffer.clear()
         self._missing = -1
-        transport.write(self._request)
+        self._transport.write(next(self._requests))
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -106,15 +119,24 @@ class _Client(asyncio.Protocol):
             self._answered()
 
     def _answered(self) -> None:
-        assert self._transport is not None
         self._latencies.append(time.perf_counter() - self._began)
         self._buffer.clear()
         self._missing = -1
         if self.stopping or self._is_last:
             self._transport.close()
+        elif self._every_s:
+            self._began += self._every_s
+            wait_s = self._began - time.perf_counter()
+            asyncio.get_running_loop().call_later(max(0.0, wait_s), self._send)
         else:
             self._began = time.perf_counter()
-            self._transport.write(self._request)
+            self._send()
+
+    def _send(self) -> None:
+        if self.stopping:
+            self._transport.close()
+        else:
+            self._transport.write(next(self._requests))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.refused += self._missing >= 0 or exc is not None
@@ -124,12 +146,17 @@ class _Client(asyncio.Protocol):
             self.ended.set_result(None)
 
 
-async def _load(target: Target, request: bytes, clients: int, seconds: float) -> Measured:
+async def _load(
+    target: Target, requests: Sequence[bytes], clients: int, seconds: float, every_s: float
+) -> Measured:
     latencies: list[float] = []
-    asked = [_Client(urlsplit(target.url), request, latencies) for _ in range(clients)]
+    url = urlsplit(target.url)
+    asked = [_Client(url, requests, every_s, latencies) for _ in range(clients)]
     began = time.perf_counter()
-    for client in asked:
+    for number, client in enumerate(asked):
         client.connect()
+        if every_s and number + 1 < clients:
+            await asyncio.sleep(every_s / clients)  # not all at once
     await asyncio.sleep(seconds)
     taken, count = time.perf_counter() - began, len(latencies)
     for client in asked:
@@ -147,7 +174,9 @@ async def _load(target: Target, request: bytes, clients: int, seconds: float) ->
 
 
 def load(
-    target: Target, action: str, params: dict[str, str], *, clients: int, seconds: float
+    target: Target, asks: Sequence[Ask], *, clients: int, seconds: float, every_s: float = 0.0
 ) -> Measured:
-    """Ask for `seconds` with so many clients at once."""
-    return asyncio.run(_load(target, signed(target, action, params), clients, seconds))
+    """Ask for `seconds` with so many clients at once, each in turn for all of `asks`; `every_s` is
+    a client's pace, 0 as fast as it is answered."""
+    requests = [signed(target, each.action, each.params) for each in asks]
+    return asyncio.run(_load(target, requests, clients, seconds, every_s))

@@ -265,6 +265,9 @@ def test_what_was_said_with_ipv6_routes_says_nothing_of_ipv4_routes() -> None:
         body(b"", MANDATORY, nlri("224.0.0.0/8")),
         body(b"", ORIGIN + PATH + mp_reach("ff00::/8"), b""),
         body(b"", MANDATORY[:-1] + b"\x01", nlri("10.0.0.0/8")),  # our own address
+        body(b"", MANDATORY[:-4] + bytes(4), nlri("10.0.0.0/8")),
+        body(b"", ORIGIN + PATH + mp_reach("2001:db8::/32", next_hop=bytes(16)), b""),
+        body(b"", ORIGIN + PATH + mp_reach("2001:db8::/32", next_hop=bytes(32)), b""),
         body(b"", MANDATORY, b"\x21" + bytes(5)),
         body(b"", MANDATORY, b"\x18\x0a\x00"),
         body(b"", MANDATORY + ORIGIN, nlri("10.0.0.0/8")),
@@ -276,6 +279,7 @@ def test_what_was_said_with_ipv6_routes_says_nothing_of_ipv4_routes() -> None:
     ids=bytes.hex,
 )
 def test_it_leaves_what_needs_a_full_look(octets: bytes) -> None:
+    assert pair().reader.read(message(octets), 0) == 0
     by = pair()
     before = message(USUAL["the mandatory three"])
     assert by.reader.read(before + message(octets), 0) == len(before)

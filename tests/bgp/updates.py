@@ -23,7 +23,7 @@ NEXT_HOPS: Final = [
         "10.0.0.2", "10.0.0.9", "10.0.0.1", "127.0.0.1", "0.1.2.3", "224.0.0.5", "240.0.0.1",
         "255.255.255.255",
     )
-]  # fmt: skip
+] + [bytes(4)]  # fmt: skip
 NEXT_HOPS6: Final = [
     IPv6Address(text).packed
     for text in (

@@ -249,9 +249,7 @@ def test_a_boundary_limits_what_policies_give(server: Server, iam: Any) -> None:
     person = Person(server, iam, "jana")
     policy = iam.create_policy(PolicyName="limit", PolicyDocument=document(LOOK))["Policy"]
     iam.put_user_permissions_boundary(UserName="jana", PermissionsBoundary=policy["Arn"])
-    iam.attach_user_policy(
-        UserName="jana", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
-    )
+    iam.attach_user_policy(UserName="jana", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
     ec2 = person.client()
     assert "Vpcs" in ec2.describe_vpcs()
     message = refusal(ec2.create_vpc, CidrBlock="10.0.0.0/16")[2]

@@ -122,6 +122,24 @@ def test_the_tutorial_in_amazon_s_own_order(ec2: Any) -> None:
     assert code_of(ec2.delete_subnet, SubnetId=subnet_id) == "DependencyViolation"
 
     ec2.disable_route_server_propagation(**rs, RouteTableId=table_id)
+    take_away(ec2, rs, vpc_id, ends, peers)
+    assert code_of(ec2.describe_security_groups, GroupIds=groups) == "InvalidGroup.NotFound"
+
+    ec2.terminate_instances(InstanceIds=[instance_id])
+    waiter = ec2.get_waiter("instance_terminated")
+    waiter.wait(InstanceIds=[instance_id], WaiterConfig={"Delay": 0})
+    ec2.disassociate_route_table(AssociationId=link_id)
+    ec2.delete_route_table(RouteTableId=table_id)
+    ec2.detach_internet_gateway(InternetGatewayId=gateway_id, VpcId=vpc_id)
+    ec2.delete_internet_gateway(InternetGatewayId=gateway_id)
+    ec2.delete_security_group(GroupId=group_id)
+    ec2.delete_subnet(SubnetId=subnet_id)
+    ec2.delete_vpc(VpcId=vpc_id)
+    assert code_of(ec2.describe_vpcs, VpcIds=[vpc_id]) == "InvalidVpcID.NotFound"
+
+
+def take_away(ec2: Any, rs: dict[str, str], vpc_id: str, ends: list[str], peers: list[str]) -> None:
+    """Peers, endpoints, association and route server, each when what hangs on it is gone."""
     for peer_id in peers:
         ec2.delete_route_server_peer(RouteServerPeerId=peer_id)
     eventually(
@@ -141,7 +159,6 @@ def test_the_tutorial_in_amazon_s_own_order(ec2: Any) -> None:
         ),
         lambda found: found == ["deleted"] * 2,
     )
-    assert code_of(ec2.describe_security_groups, GroupIds=groups) == "InvalidGroup.NotFound"
     ec2.disassociate_route_server(**rs, VpcId=vpc_id)
     eventually(
         "no association",
@@ -149,18 +166,6 @@ def test_the_tutorial_in_amazon_s_own_order(ec2: Any) -> None:
         lambda code: code == "InvalidRouteServerId.NotAssociated",
     )
     assert ec2.delete_route_server(**rs)["RouteServer"]["State"] == "deleting"
-
-    ec2.terminate_instances(InstanceIds=[instance_id])
-    waiter = ec2.get_waiter("instance_terminated")
-    waiter.wait(InstanceIds=[instance_id], WaiterConfig={"Delay": 0})
-    ec2.disassociate_route_table(AssociationId=link_id)
-    ec2.delete_route_table(RouteTableId=table_id)
-    ec2.detach_internet_gateway(InternetGatewayId=gateway_id, VpcId=vpc_id)
-    ec2.delete_internet_gateway(InternetGatewayId=gateway_id)
-    ec2.delete_security_group(GroupId=group_id)
-    ec2.delete_subnet(SubnetId=subnet_id)
-    ec2.delete_vpc(VpcId=vpc_id)
-    assert code_of(ec2.describe_vpcs, VpcIds=[vpc_id]) == "InvalidVpcID.NotFound"
 
 
 def code_or_none(call: Any, **params: Any) -> str | None:
@@ -269,7 +274,7 @@ def test_boto3_s_paginators_lose_and_repeat_nothing(ec2: Any, server: Server) ->
 
 
 def test_every_operation_s_errors_are_botocore_s(ec2: Any) -> None:
-    for call, params, code in [
+    cases: list[tuple[Any, dict[str, Any], str]] = [
         (ec2.describe_security_groups, {"GroupIds": ["sg-1"]}, "InvalidGroupId.Malformed"),
         (ec2.describe_instances, {"MaxResults": 1}, "InvalidParameterValue"),
         (ec2.describe_security_groups, {"MaxResults": 4}, "InvalidParameterValue"),
@@ -283,7 +288,8 @@ def test_every_operation_s_errors_are_botocore_s(ec2: Any) -> None:
             {"GatewayId": "vgw-1", "RouteTableId": "rtb-0123456789abcdef0"},
             "InvalidRouteTableID.NotFound",
         ),
-    ]:
+    ]
+    for call, params, code in cases:
         assert code_of(call, **params) == code, (call, params)
 
 

@@ -110,12 +110,12 @@ async def ids_of(cloud: Cloud) -> list[str]:
     return [*(row.id for row in rows), "vpc-0123456789abcdef0"]
 
 
-async def ask(cloud: Cloud, name: str, params: dict[str, Any]) -> None:
-    """Send it as botocore would; a refusal needs a code, a reason and a client's status."""
+async def ask(cloud: Cloud, body: bytes) -> None:
+    """Send it as it stands; a refusal needs a code, a reason and a client's status."""
     try:
-        parameters = form.decode(serialized("ec2", name, params))
+        parameters = form.decode(body)
         operation = request.operation_of(parameters, model.service("ec2"))
-        await cloud(name, **request.parse(operation, parameters))
+        await cloud(operation.name, **request.parse(operation, parameters))
     except (Refusal, Fault) as refused:
         if not (refused.code and refused.message and refused.status < 500):
             raise
@@ -151,13 +151,80 @@ async def _play(folder: Path, requests: list[tuple[str, dict[str, Any], int]]) -
         await cloud.interface(subnet_id)
         await cloud.attached_gateway(vpc_id)
         await cloud("CreateRouteServer", AmazonSideAsn=65000)
-        run = {"ImageId": "ami-0123456789abcdef0", "MinCount": 1, "MaxCount": 1}
+        run: dict[str, Any] = {"ImageId": "ami-0123456789abcdef0", "MinCount": 1, "MaxCount": 1}
         await cloud("RunInstances", **run, SubnetId=subnet_id)
         for name, params, seed in requests:
             ids = await ids_of(cloud)
-            await ask(cloud, name, placed(params, ids, seed))
+            await ask(cloud, serialized("ec2", name, placed(params, ids, seed)))
         for name in sorted(EC2):
             if name.startswith("Describe") and not NEEDS_PARAMETERS[name]:
                 await cloud(name)
     finally:
         await store.close()
+
+
+PARTS = (
+    b"&",
+    b"=",
+    b".",
+    b".1",
+    b".0",
+    b".99999999999",
+    b"%00",
+    b"%ff",
+    b"%",
+    b"+",
+    b";",
+    b"Action=",
+    b"&Action=DescribeVpcs",
+    b"&DryRun=maybe",
+    b"&MaxResults=5",
+    b"&Filter.1.Name=",
+    b"&TagSpecification.1.Tag.1.Key=x",
+    b"&IpPermissions.1.Groups.1.GroupId=sg-1",
+    b"\x80",
+    b"-1",
+    b"9" * 30,
+    b"null",
+    b"&&",
+    b"&VpcId=a&VpcId=b",
+    b"&VpcId.Value=x",
+    b"a" * 3000,
+)
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """A body that botocore would send, cut, joined, doubled and spoilt."""
+    name = draw(st.sampled_from(sorted(EC2)))
+    body = serialized("ec2", name, draw(STRATEGIES[name]))
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(body)))
+        to = draw(st.sampled_from((at, at, at + 1, at + 5, len(body))))
+        body = (
+            body[:at] + draw(st.one_of(st.sampled_from(PARTS), st.binary(max_size=4))) + body[to:]
+        )
+    return body
+
+
+@given(bodies=st.lists(bodies(), min_size=10, max_size=30))
+@settings(
+    max_examples=20,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_any_body_is_answered_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, bodies: list[bytes]
+) -> None:
+    async def play() -> None:
+        store = await Store.open(f"sqlite:///{folder / 'store.db'}", synchronous="OFF")
+        try:
+            cloud = Cloud(store)
+            for body in bodies:
+                await ask(cloud, body)
+        finally:
+            await store.close()
+
+    folder = tmp_path_factory.mktemp("any")
+    asyncio.run(play())

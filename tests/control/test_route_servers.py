@@ -125,7 +125,7 @@ async def test_an_endpoint_s_group_lets_its_peers_in(cloud: Cloud) -> None:
     assert group["GroupName"] == f"route-server-endpoint-{endpoint_id}"
 
     async def let_in() -> set[tuple[str, int, str]]:
-        ask = {"Filters": [{"Name": "group-id", "Values": [group["GroupId"]]}]}
+        ask: dict[str, Any] = {"Filters": [{"Name": "group-id", "Values": [group["GroupId"]]}]}
         rules = (await cloud("DescribeSecurityGroupRules", **ask))["SecurityGroupRules"]
         return {
             (rule["IpProtocol"], rule["FromPort"], rule["CidrIpv4"])

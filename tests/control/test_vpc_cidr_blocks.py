@@ -107,7 +107,7 @@ async def test_the_number_of_blocks_is_limited(cloud: Cloud) -> None:
 
 async def test_a_vpc_gets_and_loses_its_ipv6_block(cloud: Cloud) -> None:
     vpc_id = await cloud.vpc()
-    ask = {"VpcId": vpc_id, "AmazonProvidedIpv6CidrBlock": True}
+    ask: dict[str, Any] = {"VpcId": vpc_id, "AmazonProvidedIpv6CidrBlock": True}
     answer = await cloud("AssociateVpcCidrBlock", **ask)
     association = answer["Ipv6CidrBlockAssociation"]
     assert association["Ipv6CidrBlockState"] == {"State": "associating"}

@@ -75,7 +75,7 @@ async def test_an_instance_is_born_with_an_interface_and_runs_at_once(
     (interface,) = first["NetworkInterfaces"]
     assert interface["Attachment"]["DeviceIndex"] == 0
     assert interface["Attachment"]["DeleteOnTermination"] is True
-    ask = {"NetworkInterfaceIds": [interface["NetworkInterfaceId"]]}
+    ask: dict[str, Any] = {"NetworkInterfaceIds": [interface["NetworkInterfaceId"]]}
     (eni,) = (await cloud("DescribeNetworkInterfaces", **ask))["NetworkInterfaces"]
     assert eni["Status"] == "in-use"
     assert eni["Attachment"]["InstanceId"] == first["InstanceId"]
@@ -138,7 +138,7 @@ async def test_interfaces_are_named_or_described_one_by_one(cloud: Cloud, subnet
     assert instance["PrivateIpAddress"] == "10.0.1.10"
     refusal = await cloud.refused("DeleteNetworkInterface", NetworkInterfaceId=kept)
     assert refusal.code == "InvalidNetworkInterface.InUse"
-    ids = {"InstanceIds": [instance["InstanceId"]]}
+    ids: dict[str, Any] = {"InstanceIds": [instance["InstanceId"]]}
     (change,) = (await cloud("TerminateInstances", **ids))["TerminatingInstances"]
     assert change["PreviousState"]["Name"] == "running"
     assert change["CurrentState"] == {"Code": 32, "Name": "shutting-down"}
@@ -150,7 +150,7 @@ async def test_interfaces_are_named_or_described_one_by_one(cloud: Cloud, subnet
 async def test_a_terminated_instance_stays_described_for_a_while(
     cloud: Cloud, subnet_id: str
 ) -> None:
-    this = {"InstanceIds": [(await run(cloud, subnet_id))["InstanceId"]]}
+    this: dict[str, Any] = {"InstanceIds": [(await run(cloud, subnet_id))["InstanceId"]]}
     await cloud("TerminateInstances", **this)
     instance = await shown(cloud, this["InstanceIds"][0])
     assert instance["State"]["Name"] == "terminated"
@@ -167,7 +167,7 @@ async def test_a_terminated_instance_stays_described_for_a_while(
 
 async def test_instances_stop_and_start(cloud: Cloud, subnet_id: str) -> None:
     instance_id = (await run(cloud, subnet_id))["InstanceId"]
-    this = {"InstanceIds": [instance_id]}
+    this: dict[str, Any] = {"InstanceIds": [instance_id]}
     (change,) = (await cloud("StopInstances", **this))["StoppingInstances"]
     assert change["CurrentState"] == {"Code": 64, "Name": "stopping"}
     assert (await shown(cloud, instance_id))["State"] == {"Code": 80, "Name": "stopped"}
@@ -195,10 +195,10 @@ async def test_attributes_are_changed_and_shown_one_by_one(cloud: Cloud, subnet_
     await cloud("ModifyInstanceAttribute", **this, SourceDestCheck={"Value": False})
     assert await attribute("sourceDestCheck") == {"SourceDestCheck": {"Value": False}}
     await cloud("ModifyInstanceAttribute", **this, Attribute="disableApiTermination", Value="true")
-    ids = {"InstanceIds": [instance_id]}
+    ids: dict[str, Any] = {"InstanceIds": [instance_id]}
     refusal = await cloud.refused("TerminateInstances", **ids)
     assert refusal.code == "OperationNotPermitted"
-    bigger = {"InstanceType": {"Value": "t3.large"}}
+    bigger: dict[str, Any] = {"InstanceType": {"Value": "t3.large"}}
     refusal = await cloud.refused("ModifyInstanceAttribute", **this, **bigger)
     assert refusal.code == "IncorrectInstanceState"
     await cloud("StopInstances", **ids)
@@ -302,11 +302,12 @@ async def test_instances_are_found_by_their_facts_and_paged(cloud: Cloud, subnet
     await cloud("TerminateInstances", InstanceIds=made[:1])
     rest = await found(MaxResults=5, NextToken=first["NextToken"])
     assert rest == made[5:]
-    for params, code in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"MaxResults": 4}, "InvalidParameterValue"),
         ({"MaxResults": 1001}, "InvalidParameterValue"),
         ({"MaxResults": 5, "InstanceIds": made}, "InvalidParameterCombination"),
-    ]:
+    ]
+    for params, code in cases:
         assert (await cloud.refused("DescribeInstances", **params)).code == code
 
 
@@ -341,7 +342,7 @@ async def test_secondary_addresses_come_and_go(cloud: Cloud, subnet_id: str) -> 
         {"PrivateIpAddress": "10.0.1.5"},
         {"PrivateIpAddress": "10.0.1.6"},
     ]
-    named = {"PrivateIpAddresses": ["10.0.1.20"]}
+    named: dict[str, Any] = {"PrivateIpAddresses": ["10.0.1.20"]}
     await cloud("AssignPrivateIpAddresses", **this, **named)
     await cloud("AssignPrivateIpAddresses", **this, **named)
     other = {"NetworkInterfaceId": await cloud.interface(subnet_id)}

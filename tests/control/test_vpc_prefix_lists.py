@@ -97,7 +97,7 @@ async def test_name_and_size_change_without_a_version(cloud: Cloud) -> None:
     await cloud("ModifyManagedPrefixList", **this, PrefixListName="new", MaxEntries=2)
     (shown,) = (await cloud("DescribeManagedPrefixLists"))["PrefixLists"]
     assert (shown["PrefixListName"], shown["MaxEntries"], shown["Version"]) == ("new", 2, 1)
-    for params, code in [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"MaxEntries": 1}, "PrefixListMaxEntriesExceeded"),
         (
             {"MaxEntries": 5, "AddEntries": [{"Cidr": "10.0.3.0/24"}], "CurrentVersion": 1},
@@ -108,7 +108,8 @@ async def test_name_and_size_change_without_a_version(cloud: Cloud) -> None:
             {"RemoveEntries": [{"Cidr": "10.0.3.0/24"}], "CurrentVersion": 1},
             "InvalidParameterValue",
         ),
-    ]:
+    ]
+    for params, code in cases:
         refusal = await cloud.refused("ModifyManagedPrefixList", **this, **params)
         assert refusal.code == code
 
@@ -163,7 +164,7 @@ async def test_a_list_takes_its_entries_destinations_from_propagated_routes(clou
     target = {"RouteTableId": table_id, "NetworkInterfaceId": interface_id}
     await cloud("CreateRoute", **target, DestinationPrefixListId=list_id)
     await cloud("CreateRoute", **target, DestinationCidrBlock="10.8.0.0/24")
-    owner = {"account_id": cloud.account, "region": REGION, "created_at": 1.0}
+    owner: dict[str, Any] = {"account_id": cloud.account, "region": REGION, "created_at": 1.0}
     async with cloud.store.write() as tx:
         await tx.insert(
             RouteServerPropagation(

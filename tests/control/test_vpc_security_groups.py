@@ -157,7 +157,12 @@ async def test_protocols_are_taken_by_name_and_by_number(cloud: Cloud) -> None:
 
 async def test_the_flat_parameters_still_name_a_rule(cloud: Cloud) -> None:
     group_id = await create(cloud, await cloud.vpc())
-    flat = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "CidrIp": "10.0.0.0/8"}
+    flat: dict[str, Any] = {
+        "IpProtocol": "tcp",
+        "FromPort": 22,
+        "ToPort": 22,
+        "CidrIp": "10.0.0.0/8",
+    }
     await cloud("AuthorizeSecurityGroupIngress", GroupId=group_id, **flat)
     (permission,) = (await shown(cloud, group_id))["IpPermissions"]
     assert permission["IpRanges"] == ranges("10.0.0.0/8")
@@ -211,7 +216,7 @@ async def test_a_rule_against_the_rules_is_refused_with_all_that_came_along(
 
 async def test_rules_are_revoked_by_what_they_say_or_by_id(cloud: Cloud) -> None:
     group_id = await create(cloud, await cloud.vpc())
-    this = {"GroupId": group_id}
+    this: dict[str, Any] = {"GroupId": group_id}
     two = [tcp(80, IpRanges=ranges("10.0.0.0/8", "172.16.0.0/12"))]
     made = await cloud("AuthorizeSecurityGroupIngress", **this, IpPermissions=two)
     ids = [rule["SecurityGroupRuleId"] for rule in made["SecurityGroupRules"]]
@@ -233,7 +238,7 @@ async def test_rules_are_revoked_by_what_they_say_or_by_id(cloud: Cloud) -> None
 
 async def test_rules_are_modified_in_place(cloud: Cloud) -> None:
     group_id = await create(cloud, await cloud.vpc())
-    this = {"GroupId": group_id}
+    this: dict[str, Any] = {"GroupId": group_id}
     two = [tcp(80, IpRanges=ranges("10.0.0.0/8", "172.16.0.0/12"))]
     made = await cloud("AuthorizeSecurityGroupIngress", **this, IpPermissions=two)
     one, other = (rule["SecurityGroupRuleId"] for rule in made["SecurityGroupRules"])
@@ -276,7 +281,7 @@ async def test_a_group_that_something_depends_on_stays(cloud: Cloud) -> None:
     subnet_id = await cloud.subnet(vpc_id)
     group_id, other_id = await create(cloud, vpc_id), await create(cloud, vpc_id, "other")
     pair = [{"GroupId": group_id}]
-    rule = {"GroupId": other_id, "IpPermissions": [tcp(179, UserIdGroupPairs=pair)]}
+    rule: dict[str, Any] = {"GroupId": other_id, "IpPermissions": [tcp(179, UserIdGroupPairs=pair)]}
     await cloud("AuthorizeSecurityGroupIngress", **rule)
     refusal = await cloud.refused("DeleteSecurityGroup", GroupId=group_id)
     assert refusal.code == "DependencyViolation"
@@ -340,11 +345,12 @@ async def test_groups_are_found_by_filter(cloud: Cloud, name: str, value: str, f
 
 async def test_groups_are_named_by_id(cloud: Cloud) -> None:
     await cloud.vpc()
-    for action, params in [
+    cases: list[tuple[str, dict[str, Any]]] = [
         ("DescribeSecurityGroups", {"GroupNames": ["default"]}),
         ("DeleteSecurityGroup", {"GroupName": "default"}),
         ("DescribeSecurityGroups", {"GroupIds": ["sg-0123456789abcdef0"]}),
-    ]:
+    ]
+    for action, params in cases:
         assert (await cloud.refused(action, **params)).code == "InvalidGroup.NotFound"
     refusal = await cloud.refused("DeleteSecurityGroup", GroupId="sg-?")
     assert refusal.code == "InvalidGroupId.Malformed"

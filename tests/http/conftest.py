@@ -17,16 +17,21 @@ from routeserver.http.app import make_app
 from tests.http.fake_api import KEY_ID, SECRET, FakeApi
 
 ORIGIN = "http://127.0.0.1:8179"
-VERSIONS = {"ec2": "2016-11-15", "sts": "2011-06-15"}
+VERSIONS = {"ec2": "2016-11-15", "iam": "2010-05-08", "sts": "2011-06-15"}
 
 Ask: TypeAlias = Callable[..., Awaitable[httpx.Response]]
 
 
 def signed_headers(
-    body: bytes, *, service: str = "ec2", key_id: str = KEY_ID, secret: str = SECRET
+    body: bytes,
+    *,
+    service: str = "ec2",
+    key_id: str = KEY_ID,
+    secret: str = SECRET,
+    token: str | None = None,
 ) -> dict[str, str]:
     request = AWSRequest("POST", f"{ORIGIN}/", data=body)
-    SigV4Auth(Credentials(key_id, secret), service, "us-east-1").add_auth(request)
+    SigV4Auth(Credentials(key_id, secret, token), service, "us-east-1").add_auth(request)
     return dict(request.headers.items())
 
 

@@ -204,6 +204,18 @@ class Site:
     def restart_server(self) -> None:
         """Kill the server without a word and start it anew on the same data."""
         self.server.stop(SIGKILL)
+        self._start_server()
+
+    @contextmanager
+    def stopped_server(self) -> Iterator[None]:
+        """The server has ended in order; it runs again behind the block."""
+        self.server.stop()
+        try:
+            yield
+        finally:
+            self._start_server()
+
+    def _start_server(self) -> None:
         self.server.start()
         self.ec2 = self.server.client()
 

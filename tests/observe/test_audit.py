@@ -101,7 +101,7 @@ def test_a_full_disk_is_survived_counted_and_told(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(AuditTrail, "_append", lambda self, data: full(data))
+        patched.setattr(AuditTrail, "_append", lambda _self, data: full(data))
         trail.write(call(request_id="lost"))
         trail._drain()
     assert trail.lost == 1

@@ -32,6 +32,7 @@ KINDS: Final = {
     "policy": 2,
     "limit": 2,
     "graceful restart": 1,
+    "our restart": 1,
     "remove": 1,
     "add": 2,
 }

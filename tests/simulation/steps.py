@@ -252,6 +252,12 @@ async def graceful_restart(play: Play, step: Step, random: Random) -> None:
     await play.set(step.peer_id, graceful_restart=is_on, long_lived_stale_time_s=long_lived)
 
 
+async def our_restart(play: Play, step: Step, random: Random) -> None:
+    for peer_id in PEERS:
+        play.deliver(peer_id)
+    await play.restart(random.choice([0.0, 30.0]))
+
+
 async def remove(play: Play, step: Step, random: Random) -> None:
     play.configured.discard(step.peer_id)
     await play.converge()
@@ -285,6 +291,7 @@ STEPS: Final[dict[str, Callable[[Play, Step, Random], Awaitable[None]]]] = {
     "policy": policy,
     "limit": limit,
     "graceful restart": graceful_restart,
+    "our restart": our_restart,
     "remove": remove,
     "add": add,
 }

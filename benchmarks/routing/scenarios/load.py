@@ -112,6 +112,7 @@ def _round(life: Life, pair: list[PeerSetup], count: int, watched: Watched) -> N
         started = pushing.push([peer.name])
         end = life.reach(f"learn of {peer.name}", partial(_learnt, paths, count))
         watched.arriving.append((started, end))
+        daemon.look_at_turns()
         if daemon.longest_turn_s is not None:
             watched.turns_s.append(daemon.longest_turn_s)
     pushing.close([first.name])

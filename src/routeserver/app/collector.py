@@ -12,9 +12,9 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-THRESHOLDS: Final = (20_000, 10, 100)
-"""A young collection after 20,000 more containers, about half a millisecond; a middle one after ten
-of those, some milliseconds; an old one after a hundred of these. What waits in a cycle until then
+THRESHOLDS: Final = (10_000, 5, 400)
+"""A young collection after 10,000 more containers, half a millisecond; a middle one after five of
+those, some milliseconds; an old one after four hundred of these. What waits in a cycle until then
 is a few exceptions with their frames."""
 
 

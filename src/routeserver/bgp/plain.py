@@ -25,6 +25,8 @@ MP_REACH_16 = b"\x80\x0e\x15"
 MP_REACH_32 = b"\x80\x0e\x25"
 """The head of an MP_REACH_NLRI that ends behind its next hop (RFC 4760 §3)."""
 
+IS_COMPILED = not __file__.endswith(".py")
+
 UPDATE = 2
 SMALLEST = 23
 EXTENDED = 0x10
@@ -320,7 +322,7 @@ class RouteReader:
             return self.hops > 0
         if code == NEXT_HOP:
             hop = self._word(value)
-            if hop == self.accepted_hop:
+            if hop == self.accepted_hop and hop > 0:
                 return True
             if not self._table.accepts_next_hop(raw[value - start : stop - start]):
                 return False

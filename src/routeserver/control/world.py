@@ -18,6 +18,7 @@ import structlog
 from routeserver.bfdd.client import BfdDaemon
 from routeserver.bfdd.spec import BfdChange
 from routeserver.bgp.events import Established
+from routeserver.control.fib_log import FibLog
 from routeserver.control.observed import Installation, PeerStatus, RouteView
 from routeserver.control.reconcile.tables import RouteTables
 from routeserver.dataplane import DataPlane
@@ -54,6 +55,7 @@ class World:
         """By peer id; peers that never had a session are not in it."""
         self.fib_changes: Counter[str] = Counter()
         """How many best paths have changed since the process began, by route server."""
+        self.fib_log = FibLog()
         self._wall_clock = wall_clock
         self.speaker: Speaker
         self.bfd: BfdDaemon
@@ -75,12 +77,7 @@ class World:
 
     def fib_changed(self, route_server_id: str, delta: FibDelta) -> None:
         changed = len(delta)
-        log.info(
-            "fib_changed",
-            route_server_id=route_server_id,
-            changed=changed,
-            withdrawn=delta.withdrawn,
-        )
+        self.fib_log.add(route_server_id, changed, delta.withdrawn)
         self.fib_changes[route_server_id] += changed
         self.tables.fib_changed(route_server_id, delta)
 

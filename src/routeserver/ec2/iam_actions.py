@@ -77,15 +77,15 @@ _ROWS: Final[Mapping[str, str]] = {
     "CreateRoute": "route-table:RouteTableId",
     "ReplaceRoute": "route-table:RouteTableId",
     "DeleteRoute": "route-table:RouteTableId",
+    "EnableVgwRoutePropagation": "route-table:RouteTableId",
+    "DisableVgwRoutePropagation": "route-table:RouteTableId",
     # Gateways
     "CreateInternetGateway": "+internet-gateway",
     "DeleteInternetGateway": "internet-gateway:InternetGatewayId",
     "AttachInternetGateway": "internet-gateway:InternetGatewayId vpc:VpcId",
     "DetachInternetGateway": "internet-gateway:InternetGatewayId vpc:VpcId",
     "CreateEgressOnlyInternetGateway": "vpc:VpcId +egress-only-internet-gateway",
-    "DeleteEgressOnlyInternetGateway": (
-        "egress-only-internet-gateway:EgressOnlyInternetGatewayId"
-    ),
+    "DeleteEgressOnlyInternetGateway": ("egress-only-internet-gateway:EgressOnlyInternetGatewayId"),
     # Network interfaces
     "CreateNetworkInterface": "subnet:SubnetId security-group:Groups? +network-interface",
     "DeleteNetworkInterface": "network-interface:NetworkInterfaceId",
@@ -180,9 +180,7 @@ def ids(target: Target, params: Mapping[str, Any]) -> Iterator[str]:
     found: list[Any] = [params]
     for name in target.path:
         found = [each[name] for each in found if isinstance(each, Mapping) and name in each]
-        found = [
-            item for each in found for item in (each if isinstance(each, list) else [each])
-        ]
+        found = [item for each in found for item in (each if isinstance(each, list) else [each])]
     for each in found:
         if isinstance(each, str):
             yield each

@@ -115,7 +115,9 @@ class Trust(StrEnum):
 ANYBODY: Final = "*"
 
 
-def trust(policy: Policy, action: str, names: Iterable[str], account: str, context: Context) -> Trust:
+def trust(
+    policy: Policy, action: str, names: Iterable[str], account: str, context: Context
+) -> Trust:
     """`names` are the ARNs a principal goes by (a session its own and its role's)."""
     known = frozenset(names)
     best = Trust.NONE

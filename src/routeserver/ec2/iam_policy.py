@@ -141,7 +141,7 @@ class _StatementReader:
     def read(self, raw: object, number: int) -> Statement:
         try:
             if not isinstance(raw, dict):
-                raise PolicyError("it is not an object")  # noqa: TRY301 - named below like the rest
+                raise PolicyError("it is not an object")
             return self._statement(raw)
         except ValueError as error:
             raise PolicyError(f"statement {number}: {error}") from None

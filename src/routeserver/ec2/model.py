@@ -1,15 +1,15 @@
 """The service models: which operations exist and the shape of what goes in and comes out.
 
-The EC2, IAM and STS models are botocore's own, read from the installed package and nowhere else (neither
-``AWS_DATA_PATH`` nor ``~/.aws/models`` change what the server understands). Only this module knows
-botocore's loader and its JSON; everything beyond it works with `Shape`. A shape is made when first
-asked for and then kept, so that whatever is compiled from it (parsers, writers) can be kept by
-identity.
+The EC2, IAM and STS models are botocore's own, read from the installed package and nowhere else
+(neither ``AWS_DATA_PATH`` nor ``~/.aws/models`` change what the server understands). Only this
+module knows botocore's loader and its JSON; everything beyond it works with `Shape`. A shape is
+made when first asked for and then kept, so that whatever is compiled from it (parsers, writers) can
+be kept by identity.
 
 The names on the wire follow botocore's two serialisers. In a request of the ec2 protocol a member
 is called by its ``queryName``, else by its ``locationName`` with a capital, else by its own name;
-in an answer by its ``locationName`` as it stands. The query protocol (IAM, STS) has one name for both
-directions.
+in an answer by its ``locationName`` as it stands. The query protocol (IAM, STS) has one name for
+both directions.
 """
 
 from __future__ import annotations
@@ -176,8 +176,8 @@ class Service:
 
 @cache
 def service(name: str) -> Service:
-    """The model of ``ec2``, ``iam`` or ``sts``; the first call reads it (about a quarter of a second for
-    EC2)."""
+    """The model of ``ec2``, ``iam`` or ``sts``; the first call reads it (about a quarter of a
+    second for EC2)."""
     loader = Loader(
         extra_search_paths=[Loader.BUILTIN_DATA_PATH],
         include_default_search_paths=False,

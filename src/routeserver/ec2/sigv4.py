@@ -126,9 +126,9 @@ def read_claim(
 ) -> Claim:
     """Who the request says signed it.
 
-    With `regions`, only requests for one of them are let through; IAM and STS answer in every region.
-    Raises Fault when the request is unsigned, or its signature is not well-formed or for another
-    service or region.
+    With `regions`, only requests for one of them are let through; IAM and STS answer in every
+    region. Raises Fault when the request is unsigned, or its signature is not well-formed or for
+    another service or region.
     """
     authorizations = [value for name, value in request.headers if name == b"authorization"]
     is_presigned = b"X-Amz-Signature=" in request.query

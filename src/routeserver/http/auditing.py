@@ -10,6 +10,7 @@ from routeserver.control.access.principal import Principal, PrincipalKind
 from routeserver.ec2.sigv4 import Claim
 from routeserver.observe.audit import AuditedCall
 
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a request came from."""

@@ -27,7 +27,10 @@ LONGEST_TEXT: Final = 1024
 
 @dataclass(slots=True)
 class AuditedCall:
-    """Filled in as more of the call is known; nobody changes it once it is written. `identity` is CloudTrail's ``userIdentity``; `at` is UTC seconds."""
+    """Filled in as more of the call is known; nobody changes it once it is written.
+
+    `identity` is CloudTrail's ``userIdentity``; `at` is UTC seconds.
+    """
 
     at: float
     service: str

@@ -8,7 +8,6 @@ cdef unsigned int VOID_STATE, STALE_STATE, LIVE_STATE
 cdef int NO_ROUTE, NEW_ROUTE, LIVE_ROUTE, STALE_ROUTE
 cdef unsigned long long MASK
 cdef Py_ssize_t WARMED
-cdef bint IS_COMPILED
 
 @cython.final
 cdef class PrefixTable:

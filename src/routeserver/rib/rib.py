@@ -35,6 +35,10 @@ _SCANNED_A_DECISION = 8
 """Looking at a prefix costs that much less than deciding it."""
 
 _FIRST_PAGE = 1024
+_LONGEST_PAGE = 2048
+"""Of `routes`: finding a page takes one look at the whole table, some milliseconds for a million
+prefixes, and its size times a little."""
+
 _NO_LLGR = 0xFFFF0007  # RFC 9494 §4.6
 _NO_LLGR_OCTETS = _NO_LLGR.to_bytes(4, "big")
 _UNLIMITED = 1 << 62
@@ -308,8 +312,8 @@ class Rib:
             for prefix in page:
                 yield from self._rows(prefix, None)
             last = page[-1]
-            # Each page looks at the whole table; who reads on gets larger ones.
-            size *= 2
+            # Each page looks at the whole table; who reads on gets larger ones, within reason.
+            size = min(2 * size, _LONGEST_PAGE)
 
     def losing(
         self, peer_ids: Collection[str], slice_size: int = 4096

@@ -20,11 +20,12 @@ import structlog
 from routeserver.bgp.errors import Notification
 from routeserver.bgp.events import Established, Event, SessionClosed
 from routeserver.bgp.messages import NotificationMessage
+from routeserver.bgp.plain import IS_COMPILED
 from routeserver.bgp.session import Session, SessionConfig
 from routeserver.speaker import cease, tcp
 
-READ_SLICE_BYTES: Final = 65_536
-"""Of what has arrived, as much is decoded in one turn: some 16,000 prefixes."""
+READ_SLICE_BYTES: Final = 131_072 if IS_COMPILED else 16_384
+"""Of what has arrived, as much is decoded in one turn: some milliseconds."""
 
 LINGER_S: Final = 2.0
 """How long a peer may take to read the NOTIFICATION that ends its connection."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from routeserver.bgp.events import Established
 from routeserver.rib.rib import Rib
@@ -141,6 +141,10 @@ class Speaker:
         """What the peer's session has agreed on; None without a session."""
         peer = self._peers.get(peer_id)
         return None if peer is None else peer.negotiated
+
+    def ribs(self) -> Iterator[tuple[str, Rib]]:
+        for route_server_id, running in self._running.items():
+            yield route_server_id, running.owner.rib
 
     def rib(self, route_server_id: str) -> Rib | None:
         running = self._running.get(route_server_id)

@@ -26,9 +26,7 @@ _ONE: Final = (
     IAM_ENTITY.c.name_key == bindparam("w_name_key"),
 )
 _SELECT_ONE: Final = select(IAM_ENTITY.c.document).where(*_ONE)
-_SELECT_ALL: Final = (
-    select(IAM_ENTITY.c.document).where(*_ONE[:2]).order_by(IAM_ENTITY.c.name_key)
-)
+_SELECT_ALL: Final = select(IAM_ENTITY.c.document).where(*_ONE[:2]).order_by(IAM_ENTITY.c.name_key)
 _DELETE: Final = delete(IAM_ENTITY).where(*_ONE)
 _INSERT: Final = insert(IAM_ENTITY)
 _SELECT_KEYS: Final = (
@@ -54,14 +52,18 @@ class IamRows:
 
     __slots__ = ("_account_id", "_change", "_run")
 
-    def __init__(self, run: Run, change: Callable[[Callable[[Connection], object]], None], account_id: str) -> None:
+    def __init__(
+        self, run: Run, change: Callable[[Callable[[Connection], object]], None], account_id: str
+    ) -> None:
         self._run = run
         self._change = change
         self._account_id = account_id
 
     async def get(self, kind: str, name: str) -> Document | None:
         bound = self._bound(kind, name)
-        written = await self._run(lambda connection: connection.execute(_SELECT_ONE, bound).scalar())
+        written = await self._run(
+            lambda connection: connection.execute(_SELECT_ONE, bound).scalar()
+        )
         return None if written is None else _document(written)
 
     async def list(self, kind: str) -> Sequence[Document]:

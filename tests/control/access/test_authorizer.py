@@ -77,7 +77,7 @@ async def test_each_resource_of_a_request_must_be_permitted(cloud: Cloud) -> Non
     vpc_id = await cloud.vpc()
     made = allow("ec2:CreateSubnet", "arn:aws:ec2:*:*:subnet/*")
     place = allow("ec2:CreateSubnet", f"arn:aws:ec2:*:*:vpc/{vpc_id}")
-    params = {"VpcId": vpc_id, "CidrBlock": "10.0.1.0/24"}
+    params: dict[str, Any] = {"VpcId": vpc_id, "CidrBlock": "10.0.1.0/24"}
     assert await code(cloud, anna(made), "CreateSubnet", **params) == "UnauthorizedOperation"
     assert await code(cloud, anna(place), "CreateSubnet", **params) == "UnauthorizedOperation"
     assert await code(cloud, anna(made, place), "CreateSubnet", **params) == "OK"
@@ -121,12 +121,12 @@ async def test_an_association_stands_for_its_route_table(cloud: Cloud) -> None:
 
 async def test_tagging_at_birth_is_a_permission_of_its_own(cloud: Cloud) -> None:
     tags = [{"ResourceType": "vpc", "Tags": [{"Key": "a", "Value": "b"}]}]
-    params = {"CidrBlock": "10.0.0.0/16", "TagSpecifications": tags}
+    params: dict[str, Any] = {"CidrBlock": "10.0.0.0/16", "TagSpecifications": tags}
     create = allow("ec2:CreateVpc")
     born = allow("ec2:CreateTags", "*", StringEquals={"ec2:CreateAction": "CreateVpc"})
     assert await code(cloud, anna(create), "CreateVpc", **params) == "UnauthorizedOperation"
     assert await code(cloud, anna(create, born), "CreateVpc", **params) == "OK"
-    later = {"Resources": ["vpc-0"], "Tags": [{"Key": "a", "Value": "b"}]}
+    later: dict[str, Any] = {"Resources": ["vpc-0"], "Tags": [{"Key": "a", "Value": "b"}]}
     assert await code(cloud, anna(create, born), "CreateTags", **later) == "UnauthorizedOperation"
 
 

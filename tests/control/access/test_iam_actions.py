@@ -18,7 +18,9 @@ def modelled(action: str) -> Operation:
     return found
 
 
-@pytest.mark.parametrize("action", [name for name, each in OPERATIONS["ec2"].items() if each.writes])
+@pytest.mark.parametrize(
+    "action", [name for name, each in OPERATIONS["ec2"].items() if each.writes]
+)
 def test_everything_that_writes_says_what_it_is_about(action: str) -> None:
     assert action in ABOUT_ALL or iam_actions.targets(action)
 

@@ -24,13 +24,12 @@ class Clock:
 def taken(throttle: Throttle, request: ApiRequest = REQUEST, *, writes: bool = False) -> int:
     """How many requests pass at once."""
     count = 0
-    while True:
-        try:
+    with pytest.raises(Refusal) as caught:
+        while True:
             throttle.take(request, writes=writes)
-        except Refusal as refusal:
-            assert (refusal.code, refusal.status) == ("RequestLimitExceeded", 503)
-            return count
-        count += 1
+            count += 1
+    assert (caught.value.code, caught.value.status) == ("RequestLimitExceeded", 503)
+    return count
 
 
 def test_a_bucket_empties_and_fills_again() -> None:

@@ -117,8 +117,6 @@ def test_the_server_ends_in_order_and_says_why(open_site: Site, tmp_path: Path) 
     place = open_site.place(65010)
     with Bird.make(tmp_path, neighbour(open_site, place), said_at(place)) as bird:
         open_site.wait_installed(place.address, (*IPV4, *IPV6))
-        open_site.server.stop()
-        bird.daemon.wait_for_log("the route server process ends")  # RFC 9003
-        open_site.server.start()
-        open_site.ec2 = open_site.server.client()
+        with open_site.stopped_server():
+            bird.daemon.wait_for_log("the route server process ends")  # RFC 9003
         open_site.wait_installed(place.address, (*IPV4, *IPV6))

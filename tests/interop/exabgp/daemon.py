@@ -41,12 +41,23 @@ class Route:
     med: int | None = None
     as_path: Sequence[int] = ()
     """The whole path with ExaBGP's own AS number in front; without it, that alone."""
+    communities: Sequence[str] = ()
+    large_communities: Sequence[str] = ()
+    split: int | None = None
+    """Announce all prefixes of this length in place of the one that holds them."""
 
     @property
     def line(self) -> str:
         med = "" if self.med is None else f" med {self.med}"
         as_path = f" as-path [ {' '.join(map(str, self.as_path))} ]" if self.as_path else ""
-        return f"{self.prefix} next-hop {self.next_hop} origin igp{med}{as_path}"
+        more = f"{med}{as_path}"
+        if self.communities:
+            more += f" community [ {' '.join(self.communities)} ]"
+        if self.large_communities:
+            more += f" large-community [ {' '.join(self.large_communities)} ]"
+        if self.split is not None:
+            more += f" split /{self.split}"
+        return f"{self.prefix} next-hop {self.next_hop} origin igp{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,10 @@ class Neighbour:
     endpoint: str
     port: int
     four_octet: bool = True
+    capabilities: Sequence[str] = ()
+    """More of what it offers."""
+    options: Sequence[str] = ()
+    """More of the neighbour's."""
 
     def config(self, commands: Path, routes: Sequence[Route]) -> str:
         static = "\n    ".join(f"route {route.line};" for route in routes)
@@ -73,7 +88,12 @@ neighbor {self.endpoint} {{
   local-as {self.asn};
   peer-as {SERVER_ASN};
   connect {self.port};
-  capability {{ asn4 {"enable" if self.four_octet else "disable"}; }}
+  {" ".join(f"{option};" for option in self.options)}
+  capability {{
+    asn4 {"enable" if self.four_octet else "disable"};
+    {" ".join(f"{capability};" for capability in self.capabilities)}
+  }}
+  nexthop {{ ipv4 unicast ipv6; }}
   family {{ ipv4 unicast; ipv6 unicast; }}
   api {{ processes [ commands ]; }}
   static {{
@@ -88,6 +108,8 @@ class ExaBgp:
     """One ExaBGP process and the pipe its commands go through."""
 
     commands: Path
+    config: Path
+    neighbour: Neighbour
     daemon: Daemon
     pipe: int = -1
 
@@ -99,7 +121,14 @@ class ExaBgp:
         environment.write_text(ENVIRONMENT)
         config.write_text(neighbour.config(commands, routes))
         arguments = [require("exabgp", "exabgp"), "--env", str(environment), str(config)]
-        return cls(commands, Daemon("exabgp", arguments, folder / "exabgp.log"))
+        daemon = Daemon("exabgp", arguments, folder / "exabgp.log")
+        return cls(commands, config, neighbour, daemon)
+
+    def kill_and_start(self, *routes: Route) -> None:
+        """Kill it and start it again, with something else to say."""
+        self.daemon.kill()
+        self.config.write_text(self.neighbour.config(self.commands, routes))
+        self.daemon.start()
 
     def announce(self, *routes: Route) -> None:
         for route in routes:

@@ -76,9 +76,7 @@ def test_the_server_ends_in_order_and_says_why(open_site: Site, tmp_path: Path) 
     place = open_site.place(65010)
     with Frr(tmp_path, neighbour(open_site, place), said_at(place)) as frr:
         open_site.wait_installed(place.address, (*IPV4, *IPV6))
-        open_site.server.stop()
-        # RFC 9003, inside a Hard Reset (RFC 8538): both sides have flag N.
-        frr.bgpd.wait_for_log("the route server process ends")
-        open_site.server.start()
-        open_site.ec2 = open_site.server.client()
+        with open_site.stopped_server():
+            # RFC 9003, inside a Hard Reset (RFC 8538): both sides have flag N.
+            frr.bgpd.wait_for_log("the route server process ends")
         open_site.wait_installed(place.address, (*IPV4, *IPV6))

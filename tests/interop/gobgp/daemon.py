@@ -165,12 +165,6 @@ class GoBgp:
         """What a file of MRT says (`mrt`), a few seconds for a hundred thousand routes."""
         self._command("mrt", "inject", "global", str(mrt))
 
-    def table_size(self) -> int:
-        """How many IPv4 prefixes it has."""
-        done = self._run("global", "rib", "summary", "--json")
-        assert done.returncode == 0, f"gobgp global rib summary: {done.stdout}"
-        return int(json.loads(done.stdout)["num_destination"])
-
     def shut_down(self, reason: str) -> None:
         self._command("neighbor", self.neighbour.endpoint, "shutdown", "--reason", reason)
 

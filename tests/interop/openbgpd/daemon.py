@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pwd
 import signal
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class Route:
     med: int | None = None
     prepend: int = 0
     """How many times its own AS number comes again."""
+    community: str = ""
 
     @property
     def line(self) -> str:
@@ -39,6 +41,8 @@ class Route:
             changes.append(f"metric {self.med}")
         if self.prepend:
             changes.append(f"prepend-self {self.prepend}")
+        if self.community:
+            changes.append(f"community {self.community}")
         return f"network {self.prefix} set {{ origin igp {' '.join(changes)} }}"
 
 
@@ -53,8 +57,15 @@ class Neighbour:
     four_octet: bool = True
     old_asn: int | None = None
     """The AS number of two octets that it gives a neighbour who knows no others."""
+    multihop: bool = True
+    """TTL security takes its place."""
+    options: Sequence[str] = ()
+    """More of the neighbour's."""
+    before: str = ""
+    """More of the configuration, in front of the neighbour."""
 
     def config(self, control: Path, routes: Sequence[Route]) -> str:
+        newline = "\n  "
         networks = "\n".join(route.line for route in routes)
         return f"""\
 AS {self.asn} {self.old_asn or ""}
@@ -63,11 +74,13 @@ fib-update no
 socket "{control}"
 listen on {self.local} port {self.port}
 {networks}
+{self.before}
 neighbor {self.endpoint} {{
   remote-as {SERVER_ASN}
   local-address {self.local}
   port {self.port}
-  multihop 2
+  {"multihop 2" if self.multihop else ""}
+  {newline.join(self.options)}
   announce as-4byte {"yes" if self.four_octet else "no"}
   announce IPv4 unicast
   announce IPv6 unicast
@@ -98,6 +111,13 @@ class OpenBgpd:
     def say(self, *routes: Route) -> None:
         self._write(routes)
         self.daemon.send(signal.SIGHUP)
+
+    def control(self, *words: str) -> str:
+        """What bgpd answers to a command of `bgpctl`."""
+        command = [require("bgpctl", "openbgpd"), "-s", str(self.folder / "bgpd.sock"), *words]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=15)
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def _write(self, routes: Sequence[Route]) -> None:
         config = self.folder / "bgpd.conf"

@@ -97,9 +97,7 @@ class Authorizer:
             base["ec2:createaction"] = (request.action,)
             for subject in subjects:
                 if subject.is_made:
-                    self._judge(
-                        caller, policies, "ec2:CreateTags", _arn(request, subject), base
-                    )
+                    self._judge(caller, policies, "ec2:CreateTags", _arn(request, subject), base)
 
     def _judge(
         self, caller: Principal, policies: Policies, action: str, resource: str, context: Context

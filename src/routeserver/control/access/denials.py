@@ -1,7 +1,7 @@
 """What a caller is told who may not: the sentence, and the sealed account of why.
 
-EC2 hides the reasons in an encoded message, which ``sts:DecodeAuthorizationMessage`` opens for those
-who may call it; IAM and STS say what they say and no more.
+EC2 hides the reasons in an encoded message, which ``sts:DecodeAuthorizationMessage`` opens for
+those who may call it; IAM and STS say what they say and no more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from routeserver.store.seal import Seal, SealError
 _ABOUT: Final = "authorization message"
 
 
-def unauthorized(
+def unauthorized(  # noqa: PLR0917 - what an answer tells
     principal: Principal,
     action: str,
     resource: str,

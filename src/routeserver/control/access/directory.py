@@ -156,7 +156,5 @@ async def _role_session(rows: IamRows, session: Session) -> Principal | None:
         name=session.session_name or "",
         policies=policies,
         tags=role.tags,
-        session=SessionFacts(
-            session.issued_at, session.expires_at, role.arn, role.id, role.name
-        ),
+        session=SessionFacts(session.issued_at, session.expires_at, role.arn, role.id, role.name),
     )

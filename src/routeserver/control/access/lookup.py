@@ -183,7 +183,11 @@ def new_id(call: Call, prefix: str) -> str:
 
 
 def page(
-    rows: Sequence[T], params: Params, member: str, name: Callable[[T], str], view: Callable[[T], object]
+    rows: Sequence[T],
+    params: Params,
+    member: str,
+    name: Callable[[T], str],
+    view: Callable[[T], object],
 ) -> Answer:
     """The rows from the marker on, at most MaxItems of them, as a list answer."""
     after = _name_in(params.get("Marker"))

@@ -33,16 +33,16 @@ async def policies_of(
         document = await rows.get(EntityKind.GROUP, name)
         if document is not None:
             holders.append(entity_of(document))
-    identity: list[Policy] = []
+    documents: list[str] = []
     for holder in holders:
-        identity.extend(compiled(each) for each in holder.inline.values())
-        for arn in holder.attached:
-            identity.append(compiled(await document_of(rows, arn) or NOTHING))
+        documents += holder.inline.values()
+        documents += [await document_of(rows, arn) or NOTHING for arn in holder.attached]
+    identity = tuple(map(compiled, documents))
     boundary = None
     if entity.boundary is not None:
         boundary = compiled(await document_of(rows, entity.boundary) or NOTHING)
     limits = None if session is None else tuple(compiled(each) for each in session)
-    return Policies(tuple(identity), boundary, limits)
+    return Policies(identity, boundary, limits)
 
 
 NOTHING = '{"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}'

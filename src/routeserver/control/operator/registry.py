@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
+from routeserver.control.operator.counts import counts
 from routeserver.control.operator.desk import Answer, Desk, Params
 from routeserver.control.operator.peers import show_peer, show_peers
 from routeserver.control.operator.routes import list_routes, show_route
@@ -17,6 +18,7 @@ Question: TypeAlias = Callable[[Desk, Params], Awaitable[Answer]]
 QUESTIONS: Final[Mapping[str, Question]] = {
     "show-route": show_route,
     "list-routes": list_routes,
+    "counts": counts,
     "show-peers": show_peers,
     "show-peer": show_peer,
     "what-if": what_if,

@@ -46,9 +46,7 @@ async def decode_authorization_message(call: Call, params: Params) -> Answer:
 async def get_session_token(call: Call, params: Params) -> Answer:
     caller = call.principal
     if caller.session is not None:
-        raise Refusal(
-            "AccessDenied", "Cannot call GetSessionToken with session credentials", 403
-        )
+        raise Refusal("AccessDenied", "Cannot call GetSessionToken with session credentials", 403)
     if "SerialNumber" in params or "TokenCode" in params:
         raise Refusal("AccessDenied", "There are no MFA devices here.", 403)
     is_user = caller.kind is PrincipalKind.USER
