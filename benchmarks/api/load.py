@@ -95,7 +95,7 @@ class _Client(asyncio.Protocol):
         self._began = time.perf_counter()
         loop = asyncio.get_running_loop()
         self._connecting = loop.create_task(
-            loop.create_connection(lambda: self, self._url.hostname, self._url.port)
+            loop.create_connection(lambda: self, self._url.hostname or "", self._url.port or 80)
         )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -76,6 +76,8 @@ def describe_route_tables(target: Target, clients: int, seconds: float) -> Measu
 
 
 def routing_database(target: Target, network: Network, clients: int, seconds: float) -> Measured:
+    """Of a route server that knows all the routes already."""
+    _until(lambda: gauge(target, RIB_ROUTES) >= ROUTES, True)
     asks = [_database(network)]
     return load(target, asks, clients=clients, seconds=seconds)
 

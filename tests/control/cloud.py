@@ -61,9 +61,8 @@ class FakeWorld:
         return False
 
 
-def counting_bytes() -> Callable[[int], bytes]:
+def counting_bytes(count: int = 0) -> Callable[[int], bytes]:
     """Bytes that are never the same twice and the same in every run."""
-    count = 0
 
     def take(length: int) -> bytes:
         nonlocal count
@@ -90,7 +89,7 @@ class Cloud:
             self.world,
             policy or Policy(),
             wall_clock=self._tick,
-            random_bytes=counting_bytes(),
+            random_bytes=counting_bytes(0 if account == ACCOUNT else int(account)),
             wake=lambda: None,
         )
 

@@ -179,6 +179,8 @@ async def test_instances_stop_and_start(cloud: Cloud, subnet_id: str) -> None:
     assert await cloud("RebootInstances", **this) == {}
     (status,) = (await cloud("DescribeInstanceStatus"))["InstanceStatuses"]
     assert status["InstanceStatus"]["Status"] == "ok"
+    reachable = [{"Name": "system-status.reachability", "Values": ["passed"]}]
+    assert (await cloud("DescribeInstanceStatus", Filters=reachable))["InstanceStatuses"]
 
 
 async def test_attributes_are_changed_and_shown_one_by_one(cloud: Cloud, subnet_id: str) -> None:

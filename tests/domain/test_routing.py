@@ -14,7 +14,6 @@ from routeserver.domain.routing import (
     TableIntent,
     Verdicts,
     desired,
-    every_prefix,
 )
 from routeserver.net.path import Origin, PathAttributes
 from routeserver.net.prefix import Prefix, parse_prefix
@@ -81,7 +80,7 @@ def everything(
     interfaces: Interfaces | None = None,
 ) -> Verdicts:
     installed = installed or {}
-    prefixes = every_prefix(intent, fibs, installed)
+    prefixes = set(installed).union(*(fibs[rs] for rs in intent.route_server_ids if rs in fibs))
     return desired(intent, prefixes, fibs, interfaces or Interfaces(), installed)
 
 

@@ -8,7 +8,7 @@ length in their headers.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,25 +59,49 @@ class Wire:
         """The subtypes of the ROUTE-REFRESH messages received: 1 is BoRR, 2 EoRR (RFC 7313)."""
         return [message.body[2] for message in self.received(ROUTE_REFRESH)]
 
-    def wait_received(self, kind: int, count: int = 1) -> Sequence[Message]:
-        return eventually(
-            f"{count} message(s) of type {kind}",
-            lambda: self.received(kind),
-            lambda found: len(found) >= count,
+    def wait_received(self, kind: int) -> Message:
+        """The first message of a kind."""
+        return eventually(f"a message of type {kind}", lambda: self.received(kind), bool)[0]
+
+    def wait_sent(self, kind: int, count: int) -> None:
+        eventually(
+            f"messages of type {kind} sent",
+            lambda: self.sent(kind),
+            lambda found: len(found) == count,
         )
 
-    def replays(self) -> bool:
-        """Whether the pure core does the same with it again."""
-        with self.record.open(encoding="utf-8") as lines:
-            outcome = replay(lines)
-        assert outcome.difference is None, outcome.difference
-        return outcome.sessions > 0
+    def wait_longer(self, kind: int, octets: int) -> None:
+        """Until a message longer than that has been received."""
+        eventually(
+            f"a message of type {kind} with more than {octets} octets",
+            lambda: max((len(message.octets) for message in self.received(kind)), default=0),
+            lambda longest: longest > octets,
+        )
+
+    def wait_refreshed(self, families: int) -> None:
+        """Until so many families were sent anew between BoRR and EoRR (RFC 7313)."""
+        eventually(
+            "BoRR and EoRR of each family",
+            self.refreshes,
+            lambda kinds: (kinds.count(1), kinds.count(2)) == (families, families),
+        )
+
+    def wait_replayed(self) -> None:
+        """Until the pure core has done the same again; the record may still be growing."""
+        eventually(
+            "the record replays",
+            lambda: replay(self._lines()),
+            lambda outcome: outcome.sessions > 0 and outcome.difference is None,
+        )
+
+    def _lines(self) -> list[str]:
+        """Whole ones: the last may still be being written."""
+        lines = self.record.read_text().splitlines(keepends=True)
+        return lines if not lines or lines[-1].endswith("\n") else lines[:-1]
 
     def _messages(self, line_kind: str, kind: int) -> list[Message]:
         streams: dict[int, bytearray] = {}
-        for text in self.record.read_text().splitlines(keepends=True):
-            if not text.endswith("\n"):
-                break  # still being written
+        for text in self._lines():
             line = json.loads(text)
             if line["kind"] == line_kind:
                 streams.setdefault(line["session"], bytearray()).extend(

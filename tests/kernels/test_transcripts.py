@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 SEEDS = (1, 2, 3)
 
 
-def _interpreted(seed: int) -> list[str]:
-    """The transcript of interpreted kernels, whose tables are looked at after each phase."""
+def _interpreted(seed: int, *flags: str) -> list[str]:
+    """The transcript of interpreted kernels."""
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.kernels.operations", str(seed), "--check"],
+        [sys.executable, "-m", "tests.kernels.operations", str(seed), *flags],
         env={**os.environ, "ROUTESERVER_INTERPRETED": "1", "PYTHONPATH": str(ROOT / "src")},
         cwd=ROOT,
         capture_output=True,
@@ -32,9 +32,13 @@ def _interpreted(seed: int) -> list[str]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_compiled_and_interpreted_kernels_tell_the_same(seed: int) -> None:
-    source = _interpreted(seed)
+    source = _interpreted(seed, "--check")
     assert len(source) > 4000
     if prefix_table.__file__.endswith(".py"):
         pytest.skip("no compiled kernels: python setup.py build_ext --inplace makes them")
     for number, told in enumerate(operations.transcript(seed)):
         assert told == source[number], f"line {number}, after {source[max(0, number - 5) : number]}"
+
+
+def test_records_are_found_alike_by_hash_table_and_by_dict() -> None:
+    assert _interpreted(4, "--index") == _interpreted(4)

@@ -17,6 +17,7 @@ from routeserver.net.attribute_set import set_of
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.net.prefix import Family, Prefix, family_of, make_prefix
 from routeserver.net.route_batch import RouteBatch
+from routeserver.rib import prefix_table
 from routeserver.rib.path import Source
 from routeserver.rib.rib import Rib
 from tests.bgp.support import LOCAL_ASN, PEER_ASN
@@ -155,5 +156,6 @@ def measure(family: Family) -> dict[str, object]:
 
 
 if __name__ == "__main__":
+    prefix_table.HAS_BUCKETS = True  # as compiled
     counted: dict[str, object] = {family.name: measure(family) for family in Family}
     sys.stdout.write(json.dumps({**counted, "awkward": awkward()}))

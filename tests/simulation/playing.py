@@ -140,7 +140,7 @@ class Play:
         times: dict[Family, float] = {}
         if long_lived is not None and ours.long_lived_stale_time_s:
             times = {f: min(s, ours.long_lived_stale_time_s) for f, s in long_lived.stale_times_s}
-            preserved |= set(long_lived.forwarding)
+            preserved |= set(long_lived.forwarding) & times.keys()
         return Terms(
             dict.fromkeys(named, float(min(offer.restart_time_s, ours.stale_time_s))),
             times,

@@ -20,10 +20,13 @@ from routeserver.bgp.errors import Cease, ErrorCode
 from routeserver.bgp.events import SessionClosed
 from routeserver.bgp.messages import RefreshSubtype, RouteRefresh
 from routeserver.bgp.nlri import encode_prefix
+from routeserver.net.peering import ImportAction, ImportRule, PrefixRange
 from routeserver.net.prefix import Family, Prefix, parse_prefix
 from routeserver.rib import prefix_table
+from routeserver.rib.import_policy import MAX_REMEMBERED_OCTETS
 from routeserver.rib.rib import Rib
 from routeserver.speaker.announcement import synthetic_prefixes
+from routeserver.speaker.peer import Peer
 from routeserver.speaker.speaker import Speaker
 from routeserver.speaker.spec import Limits
 from tests.bgp.support import attribute, update
@@ -126,12 +129,17 @@ class Site:
         return sum(one is not None for one in self.rib._paths.sets)
 
     @property
+    def flooded(self) -> Peer:
+        [running] = self.speaker._running.values()
+        [found] = [one for one in running.peers() if one.spec.peer_id == "rsp-a"]
+        return found
+
+    @property
     def table(self) -> AttributeTable:
         """What the flooding peer's session remembers of attribute lists."""
-        [running] = self.speaker._running.values()
-        [flooded] = [one for one in running.peers() if one.spec.peer_id == "rsp-a"]
-        assert flooded._established is not None
-        table = flooded._established.session._table
+        established = self.flooded._established
+        assert established is not None
+        table = established.session._table
         assert table is not None
         return table
 
@@ -189,6 +197,22 @@ async def test_attributes_that_replace_each_other_leave_nothing(sites: list[Site
     assert site.live_sets == 3
     assert len(site.table.plain) <= 3
     assert len(site.table.plain_mp) == 0
+    site.check_beside()
+
+
+async def test_an_import_policy_remembers_within_a_bound(sites: list[Site]) -> None:
+    elsewhere = PrefixRange(parse_prefix("10.0.0.0/8"), 8, 32)
+    rule = ImportRule("r", ImportAction.REJECT, (elsewhere,))
+    site = await _site(sites, import_rules=(rule,))
+    count = 2 * MAX_REMEMBERED_OCTETS // 3_000
+    await site.flood(
+        announced(ONE, bytes.fromhex("d0080bb8") + number.to_bytes(4, "big") * 750)
+        for number in range(count)
+    )
+    await site.is_read()
+    remembered = site.flooded.intake._policy._judged
+    assert 0 < sum(len(one.raw) for one in remembered) <= MAX_REMEMBERED_OCTETS
+    assert site.live_sets == 3
     site.check_beside()
 
 
@@ -294,10 +318,9 @@ async def test_half_messages_wait_in_no_more_than_a_message(sites: list[Site]) -
     assert transport is not None
     message = announced(ONE, b"".join(community(0) for _ in range(550)))
     assert len(message) > 3_500
-    [running] = site.speaker._running.values()
-    [flooded] = [one for one in running.peers() if one.spec.peer_id == "rsp-a"]
-    assert flooded._established is not None
-    session = flooded._established.session
+    established = site.flooded._established
+    assert established is not None
+    session = established.session
     for octet in message[:-1]:
         transport.write(bytes([octet]))
         await asyncio.sleep(0)

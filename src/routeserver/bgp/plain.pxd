@@ -57,11 +57,15 @@ cdef class RouteReader:
     @cython.locals(hops=cython.uint, stop=Py_ssize_t, asn=cython.uint)
     cdef unsigned int _path_length(self, Py_ssize_t at,
                                    Py_ssize_t end) noexcept
-    @cython.locals(used=Py_ssize_t, length=cython.uint, size=Py_ssize_t, address=cython.uint)
+    @cython.locals(octets="const unsigned char[::1]", words="unsigned int[::1]", used=Py_ssize_t,
+                   length=cython.uint, size=Py_ssize_t, address=cython.uint)
     cdef bint _take_ipv4(self, Py_ssize_t at, Py_ssize_t end) except -1
-    @cython.locals(used=Py_ssize_t, length=cython.int, size=Py_ssize_t, number=cython.int,
-                   left=Py_ssize_t, word=cython.uint, base=Py_ssize_t, spare=cython.int)
+    @cython.locals(octets="const unsigned char[::1]", words="unsigned int[::1]", used=Py_ssize_t,
+                   length=cython.int, size=Py_ssize_t, word=object)
     cdef bint _take_ipv6(self, Py_ssize_t at, Py_ssize_t end) except -1
+    @cython.locals(size=Py_ssize_t, number=cython.int, left=Py_ssize_t, word=cython.uint,
+                   base=Py_ssize_t, spare=cython.int)
+    cdef void _take_address(self, Py_ssize_t at, int length, Py_ssize_t used) noexcept
     cdef void _turn_to(self, bint is_ipv6) except *
     @cython.locals(runs=Py_ssize_t)
     cdef void _end_run(self, AttributeSet attribute_set) except *

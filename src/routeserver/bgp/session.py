@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
+from routeserver.bgp.agreement import decode_context, established
 from routeserver.bgp.attributes import AttributeTable, DecodeContext
 from routeserver.bgp.capabilities import Capability
 from routeserver.bgp.errors import (
@@ -26,7 +27,6 @@ from routeserver.bgp.errors import (
 )
 from routeserver.bgp.events import (
     EndOfRib,
-    Established,
     Event,
     RoutesReceived,
     SessionClosed,
@@ -38,15 +38,11 @@ from routeserver.bgp.messages import KEEPALIVE, NotificationMessage, Open
 from routeserver.bgp.negotiation import Negotiated, SessionConfig, local_open, negotiate
 from routeserver.bgp.plain import RouteReader
 from routeserver.bgp.refresh import RefreshExchange
+from routeserver.bgp.sending import Sender
 from routeserver.bgp.timers import OPEN_SENT_HOLD_TIME_S, Timers
 from routeserver.bgp.update import Update, decode_update
-from routeserver.bgp.update_encoding import (
-    encode_announcement,
-    encode_end_of_rib,
-    encode_withdrawal,
-)
 from routeserver.net.path import PathAttributes
-from routeserver.net.prefix import Family, Prefix, family_of
+from routeserver.net.prefix import Family, Prefix
 
 __all__ = ["OPEN_SENT_HOLD_TIME_S", "FsmState", "Session", "SessionConfig"]
 
@@ -93,6 +89,7 @@ class Session:
         self._table: AttributeTable | None = None
         self._timers = Timers()
         self._refresh: RefreshExchange | None = None
+        self._sender: Sender | None = None
         self._peer_capabilities: tuple[Capability, ...] = ()
 
     # --- facts --------------------------------------------------------------------------------
@@ -194,57 +191,36 @@ class Session:
         Raises RuntimeError unless established, ValueError for a family that was not negotiated or
         attributes that have no encoding.
         """
-        agreed = self._check_may_send(prefixes)
-        self._out += encode_announcement(
-            attributes,
-            prefixes,
-            four_octet=agreed.four_octet_asn,
-            extended_next_hop=agreed.extended_next_hop,
-            max_octets=agreed.max_message_octets,
-        )
+        self._sending().announce(attributes, prefixes)
 
     def withdraw(self, prefixes: Sequence[Prefix]) -> None:
         """Queue UPDATEs that withdraw prefixes of one family; raises as `announce` does."""
-        agreed = self._check_may_send(prefixes)
-        self._out += encode_withdrawal(prefixes, max_octets=agreed.max_message_octets)
+        self._sending().withdraw(prefixes)
 
     def send_end_of_rib(self, family: Family) -> None:
         """Queue an End-of-RIB marker (RFC 4724 §2); raises as `announce` does."""
-        refresh = self._check_may_refresh(family)
-        self._out.append(encode_end_of_rib(family))
-        refresh.end_of_rib_sent(family)
+        self._sending().end_of_rib(family)
 
     def request_refresh(self, family: Family) -> None:
         """Ask for all routes of a family again (RFC 2918). Raises as `announce` does, and
         ValueError when the peer cannot (`Established.route_refresh`).
         """
-        self._out.append(self._check_may_refresh(family).request(family))
+        self._sending().request_refresh(family)
 
     def begin_refresh(self, family: Family) -> None:
         """Before all routes of a family are announced again (RFC 7313 §4); queues nothing where
         that was not agreed. Raises as `announce` does.
         """
-        self._out.append(self._check_may_refresh(family).begin(family))
+        self._sending().begin_refresh(family)
 
     def end_refresh(self, family: Family) -> None:
         """After them; as `begin_refresh`."""
-        self._out.append(self._check_may_refresh(family).end(family))
+        self._sending().end_refresh(family)
 
-    def _check_may_refresh(self, family: Family) -> RefreshExchange:
-        self._check_family(self._check_may_send(()), family)
-        assert self._refresh is not None  # noqa: S101 - made by _confirm_open
-        return self._refresh
-
-    def _check_may_send(self, prefixes: Sequence[Prefix]) -> Negotiated:
-        if self._negotiated is None or self.state is not FsmState.ESTABLISHED:
+    def _sending(self) -> Sender:
+        if self._sender is None or self.state is not FsmState.ESTABLISHED:
             raise RuntimeError("routes can only be sent on an established session")
-        if prefixes:
-            self._check_family(self._negotiated, family_of(prefixes[0]))
-        return self._negotiated
-
-    def _check_family(self, negotiated: Negotiated, family: Family) -> None:
-        if family not in negotiated.families:
-            raise ValueError(f"{family.name} was not negotiated with the peer")
+        return self._sender
 
     # --- carrying out the table ---------------------------------------------------------------
 
@@ -316,22 +292,14 @@ class Session:
         config = self._config
         negotiated = negotiate(config, peer)
         self._negotiated = negotiated
-        self._context = DecodeContext(
-            local_asn=config.local_asn,
-            peer_asn=config.peer_asn,
-            four_octet_asn=negotiated.four_octet_asn,
-            families=negotiated.families,
-            accept_loopback_next_hops=config.accept_loopback_next_hops,
-            local_address=config.local_address,
-            extended_next_hop=negotiated.extended_next_hop,
-            accept_as_sets=config.accept_as_sets,
-        )
+        self._context = decode_context(config, negotiated)
         self._table = AttributeTable(self._context)
         self._routes = RouteReader(
             self._table, config.local_asn, config.peer_asn, negotiated.families
         )
         self._routes.max_octets = negotiated.max_message_octets
         self._refresh = RefreshExchange(negotiated)
+        self._sender = Sender(negotiated, self._refresh, self._out)
         self._peer_capabilities = peer.capabilities
         self._framer.lengths = lengths(
             negotiated.max_message_octets, any_refresh=negotiated.enhanced_refresh
@@ -343,22 +311,8 @@ class Session:
         negotiated = self._negotiated
         assert negotiated is not None  # noqa: S101 - made by _confirm_open
         self._reads_plain = negotiated.four_octet_asn and not self._context.internal
-        self._events.append(
-            Established(
-                peer_router_id=negotiated.peer_router_id,
-                peer_asn=self._config.peer_asn,
-                hold_time_s=negotiated.hold_time_s,
-                families=negotiated.families,
-                four_octet_asn=negotiated.four_octet_asn,
-                max_message_octets=negotiated.max_message_octets,
-                extended_next_hop=negotiated.extended_next_hop,
-                route_refresh=negotiated.route_refresh,
-                enhanced_refresh=negotiated.enhanced_refresh,
-                graceful_restart=negotiated.graceful_restart,
-                long_lived=negotiated.long_lived,
-                peer_capabilities=self._peer_capabilities,
-            )
-        )
+        peer_asn = self._config.peer_asn
+        self._events.append(established(negotiated, peer_asn, self._peer_capabilities))
 
     def _accept(self, update: Update) -> None:
         """Add an UPDATE that took a full look to the routes collected so far."""

@@ -42,14 +42,15 @@ def birth_entries(acl: NetworkAcl, *, with_ipv6: bool, now: float) -> list[Netwo
     ]
 
 
-async def default_acl_of(vpc: Vpc, *, new_id: Callable[[str], str], tx: Transaction) -> NetworkAcl:
-    """Make the ACL that a VPC is born with."""
+def default_acl_of(
+    vpc: Vpc, *, new_id: Callable[[str], str]
+) -> tuple[NetworkAcl, list[NetworkAclEntry]]:
+    """The ACL that a VPC is born with, and its entries."""
     acl = NetworkAcl(
         id=new_id("acl"), vpc_id=vpc.id, is_default=True, **owned_like(vpc, vpc.created_at)
     )
     with_ipv6 = vpc.ipv6_cidr is not None
-    await tx.insert(acl, *birth_entries(acl, with_ipv6=with_ipv6, now=vpc.created_at))
-    return acl
+    return acl, birth_entries(acl, with_ipv6=with_ipv6, now=vpc.created_at)
 
 
 async def default_acl(call: Call, vpc_id: str) -> NetworkAcl:

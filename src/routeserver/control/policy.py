@@ -22,7 +22,7 @@ class Quotas:
     static_routes_per_table: int | None = 500
     route_tables_per_vpc: int | None = 200
     cidr_blocks_per_vpc: int | None = 5
-    security_groups_per_vpc: int | None = 500
+    security_groups_per_region: int | None = 2500
     rules_per_security_group: int | None = 60
     security_groups_per_interface: int | None = 5
     network_acls_per_vpc: int | None = 200

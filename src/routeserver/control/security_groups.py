@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from routeserver.control.call import Call
+from routeserver.control.ownership import owned_like
 from routeserver.domain.network import SecurityGroup, SecurityGroupRule
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import Subnet, Vpc
@@ -136,21 +137,16 @@ async def delete_group(tx: Transaction, group: SecurityGroup) -> None:
     await tx.delete(group)
 
 
-async def default_group_of(
-    vpc: Vpc, *, new_id: Callable[[str], str], tx: Transaction
-) -> SecurityGroup:
-    """Make the group that a VPC is born with."""
+def default_group_of(
+    vpc: Vpc, *, new_id: Callable[[str], str]
+) -> tuple[SecurityGroup, list[SecurityGroupRule]]:
+    """The group that a VPC is born with, and its rules."""
     group = SecurityGroup(
         id=new_id("sg"),
-        account_id=vpc.account_id,
-        region=vpc.region,
-        created_at=vpc.created_at,
         vpc_id=vpc.id,
         name=DEFAULT_NAME,
         description="default VPC security group",
+        **owned_like(vpc, vpc.created_at),
     )
-    rules = birth_rules(
-        group, with_ipv6=vpc.ipv6_cidr is not None, new_id=new_id, now=vpc.created_at
-    )
-    await tx.insert(group, *rules)
-    return group
+    with_ipv6 = vpc.ipv6_cidr is not None
+    return group, birth_rules(group, with_ipv6=with_ipv6, new_id=new_id, now=vpc.created_at)

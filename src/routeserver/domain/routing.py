@@ -83,14 +83,6 @@ class Verdicts:
     waiting: set[Prefix] = field(default_factory=set)
 
 
-def every_prefix(intent: TableIntent, fibs: Fibs, installed: Iterable[Prefix] = ()) -> set[Prefix]:
-    """All the prefixes a full run of `desired` is about: those with a path and those to be cleared
-    away.
-    """
-    tables = (fibs[rs_id] for rs_id in intent.route_server_ids if rs_id in fibs)
-    return set(installed).union(*tables)
-
-
 def desired(
     intent: TableIntent,
     prefixes: Iterable[Prefix],

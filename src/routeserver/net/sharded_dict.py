@@ -1,4 +1,4 @@
-"""A dict that grows in small steps, for tables of a million routes in a process that must not pause.
+"""A dict that grows in small steps: for a million routes in a process that must not pause.
 
 A plain dict of a million entries moves all of them when it is full, and frees all of them when it
 is cleared: 50 to 100 ms in which nothing else happens. This one is 256 dicts. Their shares of the
@@ -80,7 +80,7 @@ class ShardedDict(MutableMapping[K, V]):
             pass
 
     def clearing(self) -> Iterator[None]:
-        """Clear it piece by piece; let others run between two steps. What comes meanwhile may stay."""
+        """Clear it piece by piece, with others between two steps; what comes meanwhile may stay."""
         for shard in self._shards:
             self._count -= len(shard)
             shard.clear()

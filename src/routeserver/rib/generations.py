@@ -61,8 +61,9 @@ class Generations:
         return voided
 
     def begin_refresh(self, peer: RibPeer, family: int) -> None:
-        """One that begins while another is under way changes nothing: what has come since the first
-        counts as sent again, and a peer cannot make generations without end.
+        """Deviation: RFC 7313 §4 takes everything as stale again when a refresh begins while one is
+        under way; here that changes nothing, and what has come since the first counts as sent
+        again. So a peer cannot make generations without end.
         """
         if peer.current is not None and family not in peer.refreshing:
             peer.refreshing.add(family)

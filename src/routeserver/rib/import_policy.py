@@ -35,7 +35,8 @@ from routeserver.net.prefix import IPV6_BIT, Prefix, family_of, length_of
 from routeserver.net.route_batch import RouteBatch, prefixes_of, words_a_prefix
 
 MAX_REMEMBERED: Final = 1 << 16
-"""Sets; then the memory starts anew. A peer can make any number of them."""
+MAX_REMEMBERED_OCTETS: Final = 16 << 20
+"""Sets, and their size; then the memory starts anew. A peer can make any number of them."""
 
 NO_RULE_REASON: Final = "No import rule accepts it, and the default is to reject."
 _SHUTDOWN_OCTETS: Final = GRACEFUL_SHUTDOWN.to_bytes(4, "big")
@@ -68,6 +69,8 @@ class ImportPolicy:
         self._default = Verdict(NO_RULE_REASON) if default is ImportAction.REJECT else TAKEN
         self._graceful_shutdown = graceful_shutdown
         self._judged: dict[AttributeSet, _Judged] = {}
+        self._octets = 0
+        """Of the sets that are remembered: they live as long."""
 
     @property
     def is_empty(self) -> bool:
@@ -77,6 +80,7 @@ class ImportPolicy:
     def forget(self) -> None:
         """The session is over, and its sets with it."""
         self._judged.clear()
+        self._octets = 0
 
     def apply(self, batch: RouteBatch) -> RouteBatch:
         """The same batch when there is nothing to change in it."""
@@ -137,8 +141,10 @@ class ImportPolicy:
         whole = None
         if all(rule.ranges is None for rule in rules):
             whole = self._verdict(rules, shutdown, 0)
-        if len(self._judged) >= MAX_REMEMBERED:
+        self._octets += len(attribute_set.raw)
+        if len(self._judged) >= MAX_REMEMBERED or self._octets > MAX_REMEMBERED_OCTETS:
             self._judged.clear()
+            self._octets = len(attribute_set.raw)
         judged = _Judged(self, attribute_set, tuple(rules), shutdown, whole)
         self._judged[attribute_set] = judged
         return judged
@@ -177,7 +183,8 @@ class ImportPolicy:
 
     def forget_set(self, attribute_set: AttributeSet) -> None:
         """No route of the peer has it any more."""
-        self._judged.pop(attribute_set, None)
+        if self._judged.pop(attribute_set, None) is not None:
+            self._octets -= len(attribute_set.raw)
 
 
 class _Judged:

@@ -19,6 +19,8 @@ cdef class PrefixTable:
     cdef unsigned int scan_at
     cdef readonly unsigned int scan_left, top
     cdef unsigned int route_top, free_record, free_route
+    cdef bint has_buckets
+    cdef dict index
     cdef unsigned int half, bucket_count
     cdef unsigned int bucket, warmth
     cdef unsigned int[::1] heads
@@ -41,17 +43,23 @@ cdef class PrefixTable:
                               unsigned int length) noexcept
     @cython.locals(base=cython.size_t, a=cython.uint, b=cython.uint, c=cython.uint, d=cython.uint)
     cdef unsigned int _hash_of_record(self, unsigned int record) noexcept
+    cdef void _link(self, unsigned int record) noexcept
+    @cython.locals(link=cython.uint, following=cython.uint, bucket=cython.uint, before=cython.uint)
+    cdef void _unlink_record(self, unsigned int record) noexcept
     @cython.locals(link=cython.uint, low=cython.uint, high=cython.uint, mask=cython.uint,
                    record=cython.uint, stay=cython.uint, move=cython.uint, base=cython.size_t,
                    following=cython.uint)
     cdef void _split(self) noexcept
-    @cython.locals(link=cython.uint, bucket=cython.uint, before=cython.uint, base=cython.size_t)
-    cdef void _remove(self, unsigned int record) noexcept
-    @cython.locals(view="unsigned int[::1]", paths=Paths, peer=cython.uint, width=cython.uint,
+    @cython.locals(link=cython.uint, base=cython.size_t)
+    cdef void _remove(self, unsigned int record) except *
+    @cython.locals(view="unsigned int[::1]", records="unsigned int[::1]",
+                   routes="unsigned int[::1]", queue="unsigned int[::1]", paths=Paths, index=dict,
+                   peer=cython.uint, width=cython.uint, stride=cython.uint, has_buckets=cython.bint,
                    new=cython.longlong, updated=cython.longlong, withdrawn=cython.longlong,
-                   over=cython.longlong, at=Py_ssize_t, end=Py_ssize_t, run=Py_ssize_t, warm=Py_ssize_t,
-                   a=cython.uint, b=cython.uint, c=cython.uint, d=cython.uint, length=cython.uint,
-                   path=cython.uint, record=cython.uint, was=cython.int, attribute_set=AttributeSet)
+                   over=cython.longlong, at=Py_ssize_t, end=Py_ssize_t, run=Py_ssize_t,
+                   warm=Py_ssize_t, a=cython.uint, b=cython.uint, c=cython.uint, d=cython.uint,
+                   length=cython.uint, path=cython.uint, record=cython.uint, route=cython.uint,
+                   base=cython.size_t, added=cython.uint, was=cython.int, attribute_set=AttributeSet)
     cpdef tuple apply(self, words, list sets, list ends, unsigned int generation, long long room)
     @cython.locals(width=cython.uint, stop=Py_ssize_t, b=cython.uint, c=cython.uint, d=cython.uint,
                    touched=cython.uint, low=cython.uint, i=Py_ssize_t, hashed=cython.uint,
@@ -79,10 +87,11 @@ cdef class PrefixTable:
     @cython.locals(at=cython.size_t)
     cdef void _enqueue(self, unsigned int record) noexcept
     cpdef long long pending(self) noexcept
-    @cython.locals(width=cython.uint, stride=cython.uint, paths=Paths, count=cython.uint,
-                   view="unsigned int[::1]", changed=cython.size_t, lost=cython.uint,
-                   record=cython.uint, base=cython.size_t, best=cython.uint, current=cython.uint,
-                   i=cython.uint)
+    @cython.locals(width=cython.uint, stride=cython.uint, records="unsigned int[::1]",
+                   routes="unsigned int[::1]", queue="unsigned int[::1]", paths=Paths,
+                   count=cython.uint, view="unsigned int[::1]", filled=cython.size_t,
+                   lost=cython.uint, record=cython.uint, base=cython.size_t, route=cython.uint,
+                   best=cython.uint, current=cython.uint)
     cpdef tuple decide(self, unsigned int budget, unsigned int now, bint admits,
                        list newcomers, list gone)
     @cython.locals(paths=Paths, best=cython.uint, path=cython.uint)

@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -27,6 +26,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from routeserver.store.errors import StoreError, translated
 from routeserver.store.group_commit import GroupCommit, Turn
 from routeserver.store.migrate import migrate
+from routeserver.store.worker import Worker
 
 T = TypeVar("T")
 
@@ -54,12 +54,12 @@ class ConnectionThread:
     def __init__(self, engine: sqlalchemy.Engine, what: str) -> None:
         self._engine = engine
         self._what = what
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._thread = Worker("store")
         self._connection: Connection | None = None
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         with translated(self._what):
-            return await asyncio.wrap_future(self._submit(self._connected, work))
+            return await self._ask(lambda: self._connected(work))
 
     async def commit(self, first: Callable[[Connection], None] | None = None) -> None:
         def work(connection: Connection) -> None:
@@ -71,20 +71,27 @@ class ConnectionThread:
 
     def soon(self, work: Callable[[Connection], object]) -> None:
         """Executes `work` before whatever this thread is asked next."""
-        self._submit(self._connected, work)
+        with self._open():
+            self._thread.soon(lambda: self._connected(work))
 
     def rollback_soon(self) -> None:
         """What this thread is asked next comes after the rollback, so nobody need wait for it."""
-        self._submit(self._rollback)
+        with self._open():
+            self._thread.soon(self._rollback)
 
     async def close(self) -> None:
         with translated(self._what):
-            await asyncio.wrap_future(self._submit(self._disconnect))
-        self._thread.shutdown(wait=False)
+            await self._ask(self._disconnect)
+        self._thread.stop()
 
-    def _submit(self, work: Callable[..., T], *arguments: object) -> Future[T]:
+    def _ask(self, step: Callable[[], T]) -> asyncio.Future[T]:
+        with self._open():
+            return self._thread.run(step)
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
         try:
-            return self._thread.submit(work, *arguments)
+            yield
         except RuntimeError as error:
             raise StoreError(f"{self._what}: the store is closed") from error
 

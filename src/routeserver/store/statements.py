@@ -107,6 +107,13 @@ def update_where(
 
 
 @cache
+def driver_text(statement: Update | Insert) -> str:
+    """The statement as SQLite's driver takes it, its parameters by name; none of them may be a
+    list."""
+    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
+
+
+@cache
 def delete_one(table: Table, scoped: bool) -> Delete:
     return delete(table).where(table.c.id == bindparam("w_id"), *_within(table, scoped))
 

@@ -51,7 +51,7 @@ def test_all_that_both_know_is_agreed_on(open_site: Site, tmp_path: Path) -> Non
         assert set(agreed["long_lived_graceful_restart"]) == {"IPV4", "IPV6"}
         # BIRD would send several paths; nobody asks for them, and prefixes come without an id.
         assert any(f"code={ADD_PATH}" in offer for offer in agreed["peer_offers"])
-        assert wire.replays()
+        wire.wait_replayed()
 
 
 def test_attributes_that_need_an_extended_message_arrive(open_site: Site, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_attributes_that_need_an_extended_message_arrive(open_site: Site, tmp_pa
         open_site.wait_installed(place.address, IPV4[:1])
         (path,) = open_site.explained(IPV4[0])["paths"]
         assert sorted(path["large_communities"]) == sorted(values)
-        assert max(len(message.octets) for message in wire.received(UPDATE)) > 500 * 12
+        wire.wait_longer(UPDATE, 500 * 12)
 
 
 def test_without_extended_messages_only_the_route_that_needs_one_is_missing(
@@ -105,8 +105,8 @@ def test_new_import_rules_are_brought_in_force_by_an_enhanced_refresh(
         rule = {"name": "not here", "prefixes": [IPV4[0]], "action": "reject", "reason": "No."}
         open_site.set(place.peer_id, import_rules=[rule])
         open_site.wait_installed(place.address, (IPV4[1], *IPV6))
-        eventually("BoRR and EoRR of both", wire.refreshes, lambda kinds: kinds == [1, 2] * 2)
-        assert len(wire.sent(ROUTE_REFRESH)) == 2
+        wire.wait_refreshed(2)
+        wire.wait_sent(ROUTE_REFRESH, 2)
         (path,) = open_site.explained(IPV4[0])["paths"]
         assert (path["state"], path["reason"]) == (
             "rejected",

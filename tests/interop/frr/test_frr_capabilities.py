@@ -44,7 +44,6 @@ def test_all_that_both_know_is_agreed_on(open_site: Site, tmp_path: Path) -> Non
     said = Announcement(IPV4, IPV6, next_hop6=place.ipv6)
     with recorded(open_site, place.peer_id, tmp_path) as wire, Frr(tmp_path, here, said):
         agreed = open_site.wait_negotiated(place.peer_id)
-        print(agreed)
         open_site.wait_installed(place.address, (*IPV4, *IPV6))
         assert agreed["families"] == ["IPV4", "IPV6"]
         assert agreed["four_octet_asn"]
@@ -54,7 +53,7 @@ def test_all_that_both_know_is_agreed_on(open_site: Site, tmp_path: Path) -> Non
         assert agreed["graceful_restart"]["families"] == ["IPV4", "IPV6"]
         # FRR would take several paths; nobody offers them.
         assert any(f"code={ADD_PATH}" in offer for offer in agreed["peer_offers"])
-        assert wire.replays()
+        wire.wait_replayed()
 
 
 def test_more_capabilities_than_the_short_form_has_room_for(
@@ -73,10 +72,10 @@ def test_more_capabilities_than_the_short_form_has_room_for(
         Frr(tmp_path, here, Announcement(IPV4)),
     ):
         open_site.wait_installed(place.address, IPV4)
-        (message,) = wire.received(OPEN)
+        message = wire.wait_received(OPEN)
         assert message.body[9:11] == EXTENDED_LENGTH
         assert len(message.octets) > 255 + 29
-        assert wire.replays()
+        wire.wait_replayed()
 
 
 def test_many_prefixes_come_in_one_extended_message(open_site: Site, tmp_path: Path) -> None:
@@ -87,7 +86,7 @@ def test_many_prefixes_come_in_one_extended_message(open_site: Site, tmp_path: P
         eventually(
             "all", lambda: open_site.session(place.peer_id)["routes"], lambda routes: routes == 2000
         )
-        assert max(len(message.octets) for message in wire.received(UPDATE)) > 4096
+        wire.wait_longer(UPDATE, 4096)
 
 
 def test_new_import_rules_are_brought_in_force_by_an_enhanced_refresh(
@@ -101,12 +100,8 @@ def test_new_import_rules_are_brought_in_force_by_an_enhanced_refresh(
         rule = {"name": "not here", "prefixes": [IPV4[0]], "action": "reject", "reason": "No."}
         open_site.set(place.peer_id, import_rules=[rule])
         open_site.wait_installed(place.address, (IPV4[1], *IPV6))
-        eventually(
-            "BoRR and EoRR of both",
-            wire.refreshes,
-            lambda kinds: (kinds.count(1), kinds.count(2)) == (2, 2),
-        )
-        assert len(wire.sent(ROUTE_REFRESH)) == 2
+        wire.wait_refreshed(2)
+        wire.wait_sent(ROUTE_REFRESH, 2)
         (path,) = open_site.explained(IPV4[0])["paths"]
         assert path["state"] == "rejected"
         assert path["reason"].endswith("No.")

@@ -53,7 +53,7 @@ def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_a_refresh(
         rule = {"name": "not here", "prefixes": [IPV4[0]], "action": "reject", "reason": "No."}
         open_site.set(place.peer_id, import_rules=[rule])
         open_site.wait_installed(place.address, (IPV4[1], *IPV6))
-        assert len(wire.sent(ROUTE_REFRESH)) == 2
+        wire.wait_sent(ROUTE_REFRESH, 2)
         (path,) = open_site.explained(IPV4[0])["paths"]
         assert path["state"] == "rejected"
         open_site.set(place.peer_id, import_rules=[{"name": "cheap", "set_med": 5}])
@@ -63,4 +63,4 @@ def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_a_refresh(
             lambda meds: meds == {5},
         )
         assert open_site.session(place.peer_id)["times_down"] == 0
-        assert wire.replays()
+        wire.wait_replayed()

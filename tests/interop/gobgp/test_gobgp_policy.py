@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tests.interop.gobgp.conftest import OPEN_PORT
 from tests.interop.gobgp.daemon import GoBgp, Neighbour, Route
-from tests.interop.gobgp.mrt import write_table
 from tests.interop.many import prefixes, wait_all_installed
+from tests.interop.mrt import write_table
 from tests.interop.site import Site
 from tests.running import eventually
 

@@ -112,6 +112,10 @@ class OpenBgpd:
         self._write(routes)
         self.daemon.send(signal.SIGHUP)
 
+    def clear(self) -> None:
+        """End the session and call again at once, whatever its timers say."""
+        self.control("neighbor", self.neighbour.endpoint, "clear")
+
     def control(self, *words: str) -> str:
         """What bgpd answers to a command of `bgpctl`."""
         command = [require("bgpctl", "openbgpd"), "-s", str(self.folder / "bgpd.sock"), *words]

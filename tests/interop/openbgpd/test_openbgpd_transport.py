@@ -30,7 +30,7 @@ def test_only_the_right_key_brings_the_session_up_and_it_may_change(
         wait_dropped(MD5, before)
         assert open_site.session(place.peer_id)["since"] is None
         open_site.set(place.peer_id, md5_password="simsim")
-        daemon.control("neighbor", open_site.endpoint_address, "clear")
+        daemon.clear()
         open_site.wait_installed(place.address, (IPV4,))
 
         before = dropped(MD5)

@@ -114,10 +114,10 @@ def of_resource(
     for name, value in tags.items():
         found[f"ec2:resourcetag/{name.lower()}"] = (value,)
         found[f"aws:resourcetag/{name.lower()}"] = (value,)
-    for attribute, key in _ROW_KEYS.items():
-        value = getattr(row, attribute, None)
-        if isinstance(value, str):
-            found[key] = (value,)
+    for attribute, row_key in _ROW_KEYS.items():
+        known = getattr(row, attribute, None)
+        if isinstance(known, str):
+            found[row_key] = (known,)
     found |= _within(request, vpc=getattr(row, "vpc_id", None), subnet=_subnet_of(row))
     return found
 

@@ -172,6 +172,11 @@ async def describe_instance_status(call: Call, params: Params) -> Answer:
         name: OF_ROW[name]
         for name in ("availability-zone", "instance-state-code", "instance-state-name")
     }
+    for name in ("instance-status", "system-status"):
+        filters[f"{name}.status"] = _status_word
+        filters[f"{name}.reachability"] = lambda row: (
+            "passed" if row.state is InstanceState.RUNNING else None
+        )
     page = await describe(
         call,
         params,
@@ -183,9 +188,13 @@ async def describe_instance_status(call: Call, params: Params) -> Answer:
     return _with_token(page, {"InstanceStatuses": [_status(call, row) for row in page.rows]})
 
 
+def _status_word(row: Instance) -> str:
+    return "ok" if row.state is InstanceState.RUNNING else "not-applicable"
+
+
 def _status(call: Call, row: Instance) -> Answer:
     running = row.state is InstanceState.RUNNING
-    summary: Answer = {"Status": "ok" if running else "not-applicable"}
+    summary: Answer = {"Status": _status_word(row)}
     if running:
         summary["Details"] = [{"Name": "reachability", "Status": "passed"}]
     shown: Answer = {

@@ -18,7 +18,7 @@ OPT_IN: Final = "opt-in-not-required"
 ACCOUNT_ATTRIBUTES: Final = {
     "supported-platforms": ("VPC",),
     "default-vpc": ("none",),
-    "max-instances": ("0",),
+    "max-instances": ("20",),
     "vpc-max-security-groups-per-interface": ("5",),
     "max-elastic-ips": ("0",),
     "vpc-max-elastic-ips": ("0",),

@@ -28,7 +28,7 @@ from routeserver.net.prefix import Prefix, format_prefix, parse_prefix
 PAGE_SIZE: Final = 1000
 """Routes in a page when the caller names no MaxResults; the model's own maximum."""
 
-LOOKED_AT: Final = 512
+LOOKED_AT: Final = 256
 """Routes between two turns of the event loop; a few milliseconds of work."""
 
 PREFIX_FILTER: Final = "prefix"
@@ -85,6 +85,7 @@ async def _wanted(
                 break
         if not number % LOOKED_AT:
             await asyncio.sleep(0)
+    await asyncio.sleep(0)  # a page is some milliseconds more to write
     return found
 
 

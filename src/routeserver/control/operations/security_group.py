@@ -54,17 +54,17 @@ async def create_security_group(call: Call, params: Params) -> Answer:
     if "VpcId" not in params:
         raise Refusal("VPCIdNotSpecified", "No default VPC for this user; name one with VpcId.")
     vpc = await find(call, Vpc, params["VpcId"])
-    present = await call.tx.list(SecurityGroup, vpc_id=vpc.id)
-    if any(group.name == name for group in present):
+    present = await call.tx.list(SecurityGroup)
+    if any(group.vpc_id == vpc.id and group.name == name for group in present):
         raise Refusal(
             "InvalidGroup.Duplicate",
             f"The security group '{name}' already exists for VPC '{vpc.id}'",
         )
     rules.within(
-        call.policy.quotas.security_groups_per_vpc,
+        call.policy.quotas.security_groups_per_region,
         len(present),
         "SecurityGroupLimitExceeded",
-        "security groups per VPC",
+        "security groups per region",
     )
     row = SecurityGroup(
         id=call.new_id("sg"),

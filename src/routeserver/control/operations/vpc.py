@@ -115,9 +115,9 @@ async def create_vpc(call: Call, params: Params) -> Answer:
         vpc_id=vpc_id,
         main=True,
     )
-    await call.tx.insert(row, table, association)
-    await default_group_of(row, new_id=call.new_id, tx=call.tx)
-    await network_acls.default_acl_of(row, new_id=call.new_id, tx=call.tx)
+    group, group_rules = default_group_of(row, new_id=call.new_id)
+    acl, acl_entries = network_acls.default_acl_of(row, new_id=call.new_id)
+    await call.tx.insert(row, table, association, group, *group_rules, acl, *acl_entries)
     tags = await tagging.tag_on_create(call, params, row)
     return {"Vpc": views.vpc(row, tags)}
 

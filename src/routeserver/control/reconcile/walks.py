@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from heapq import merge, nsmallest
 from itertools import groupby, islice
+from typing import Any
 
 from routeserver.net.prefix import Prefix
 from routeserver.net.sharded_dict import ShardedDict
@@ -39,7 +40,7 @@ async def smallest(count: int, prefixes: Iterable[Prefix], size: int) -> list[Pr
     return found
 
 
-async def emptied(table: ShardedDict[object, object]) -> None:
+async def emptied(table: ShardedDict[Any, Any]) -> None:
     """Clear it, a little at a time."""
     for _ in table.clearing():
         await asyncio.sleep(0)

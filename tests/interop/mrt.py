@@ -1,5 +1,5 @@
-"""A routing table as a file of MRT (RFC 6396, TABLE_DUMP_V2), which is how GoBGP takes many routes
-at once."""
+"""A routing table as a file of MRT (RFC 6396, TABLE_DUMP_V2), which is how some daemons take many
+routes at once."""
 
 from __future__ import annotations
 
