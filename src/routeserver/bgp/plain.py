@@ -265,7 +265,7 @@ class RouteReader:
     # --- attributes -------------------------------------------------------------------------------
 
     def _judge(self, raw: bytes, start: int, mp: bool) -> AttributeSet | None:
-        """A list that was not met before: its set if it is plain. It is `judged` from `start` on."""
+        """A list that was not met before: its set if it is plain. `judged` holds it, at `start`."""
         if not self._is_plain(raw, start, mp):
             return None
         self._table.make_room(len(raw))

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -71,13 +71,11 @@ class ConnectionThread:
 
     def soon(self, work: Callable[[Connection], object]) -> None:
         """Executes `work` before whatever this thread is asked next."""
-        with self._open():
-            self._thread.soon(lambda: self._connected(work))
+        self._soon(lambda: self._connected(work))
 
     def rollback_soon(self) -> None:
         """What this thread is asked next comes after the rollback, so nobody need wait for it."""
-        with self._open():
-            self._thread.soon(self._rollback)
+        self._soon(self._rollback)
 
     async def close(self) -> None:
         with translated(self._what):
@@ -85,13 +83,14 @@ class ConnectionThread:
         self._thread.stop()
 
     def _ask(self, step: Callable[[], T]) -> asyncio.Future[T]:
-        with self._open():
-            return self._thread.run(step)
-
-    @contextmanager
-    def _open(self) -> Iterator[None]:
         try:
-            yield
+            return self._thread.run(step)
+        except RuntimeError as error:
+            raise StoreError(f"{self._what}: the store is closed") from error
+
+    def _soon(self, step: Callable[[], object]) -> None:
+        try:
+            self._thread.soon(step)
         except RuntimeError as error:
             raise StoreError(f"{self._what}: the store is closed") from error
 
