@@ -1,10 +1,10 @@
 # One line a target; what there is to say about each is behind its name.
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit bench lint types fmt lock clean
+.PHONY: help demo test unit bench bench-api lint types fmt lock clean
 bin := .venv/bin
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## see a failover, from nothing, in under a minute (APPLIANCE=bird: with BIRD)
 	@scripts/setup && exec $(bin)/python demo/failover.py
@@ -17,6 +17,9 @@ unit: ## what needs no daemon and no server process: about half a minute
 
 bench: ## BGP and BFD beside BIRD, FRR, GoBGP and OpenBGPD: some hours, a table and the plot in docs/
 	@scripts/setup && scripts/daemons && mkdir -p build && exec $(bin)/python -m benchmarks.routing --results build/routing.json --plot docs/routing.svg
+
+bench-api: ## the API beside moto's server, from an environment of its own: a few minutes
+	@scripts/setup && mkdir -p build && exec $(bin)/python -m benchmarks.api --results build/api.json
 
 lint: ## ruff: rules and format
 	@scripts/setup && $(bin)/ruff check . && exec $(bin)/ruff format --check .

@@ -12,7 +12,8 @@ from routeserver.app.metered import MeteredApi
 from routeserver.control.access.principal import Credential
 from routeserver.control.api import ApiRequest
 from routeserver.domain.refusal import Refusal
-from routeserver.observe.metrics import Metrics, Snapshot
+from routeserver.observe.metrics import Metrics
+from routeserver.observe.snapshot import Snapshot
 
 REQUEST = ApiRequest("ec2", "DescribeVpcs", {}, "1", "arn", "u", "us-east-1", "id")
 

@@ -137,8 +137,9 @@ async def test_a_session_lost_while_nobody_listened_is_a_failure_when_somebody_d
     site.remote.converge({"there": site.place.spec(FAST, session_id="there", mirrored=True)})
     await site.killed_owner("fast")
     site.remote._by_id["there"].sender.close()
-    while (await site.standing()).up:
-        pass
+    async with asyncio.timeout(60):
+        while (await site.standing()).up:
+            pass
     async with site.server() as daemon:
         assert not daemon.is_up("here")
         await daemon.converge({"here": site.place.spec(FAST)})
@@ -153,8 +154,9 @@ async def test_a_loss_between_two_servers_is_told_even_if_the_session_is_back(si
     await site.killed_owner()
     site.remote.converge({})
     site.remote.converge({"there": site.place.spec(session_id="there", mirrored=True)})
-    while not ((standing := await site.standing()).up and standing.loss):
-        pass
+    async with asyncio.timeout(60):
+        while not ((standing := await site.standing()).up and standing.loss):
+            pass
     async with site.server() as daemon:
         assert daemon.is_up("here")
         await daemon.converge({"here": site.place.spec()})

@@ -17,7 +17,7 @@ TTL: Final = ("TCPMinTTLDrop",)
 
 def dropped(names: tuple[str, ...]) -> int:
     """Of this network namespace, since it began."""
-    found = {}
+    found: dict[str, str] = {}
     lines = Path("/proc/net/netstat").read_text().splitlines()
     for heading, numbers in zip(lines[::2], lines[1::2], strict=True):
         found.update(zip(heading.split(), numbers.split(), strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from tests.interop.site import Site
 from tests.running import eventually
@@ -42,10 +42,10 @@ def wait_all_installed(site: Site, peer_id: str, count: int = MANY) -> None:
 
 def _fib_size(site: Site, peer_id: str) -> int:
     size = 0
-    page: dict[str, Any] = {"next": None}
+    after = None
     while True:
-        after = page["next"]
         page = site.operator.ask("list-routes", fib=True, limit=_PAGE, after=after)
-        size += sum(route["peer"] == peer_id for route in page["routes"])
-        if page["next"] is None:
+        size += len([route for route in page["routes"] if route["peer"] == peer_id])
+        after = page["next"]
+        if after is None:
             return size

@@ -19,7 +19,7 @@ _AS_OF_FOUR_OCTETS: Final = 2
 def write_table(path: Path, prefixes: Iterable[str], next_hop: str) -> None:
     """Every prefix with ORIGIN IGP, an empty AS_PATH and the same NEXT_HOP."""
     hop = socket.inet_aton(next_hop)
-    attributes = b"\x40\x01\x01\x00" b"\x40\x02\x00" b"\x40\x03\x04" + hop
+    attributes = b"\x40\x01\x01\x00\x40\x02\x00\x40\x03\x04" + hop
     peer = pack("!B4s4sI", _AS_OF_FOUR_OCTETS, hop, hop, 0)
     entry = pack("!HIH", 0, 0, len(attributes)) + attributes
     with path.open("wb") as file:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Network
 from pathlib import Path
 from signal import SIGKILL
-from typing import Any
+from typing import Any, Final
 
 from routeserver.cli.operator_client import Operator
 from tests.running import Server, eventually
+
+PEERS_FILE: Final = "peers.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,12 @@ class Site:
     @classmethod
     @contextmanager
     def opened(cls, folder: Path, network: str, *, bgp_port: int, bfd_port: int) -> Iterator[Site]:
-        """A site in profile ``open``, with its server; it ends with the block."""
+        """A site in profile ``open``, with its server and a peers' file that is empty yet; it ends
+        with the block."""
         arguments = ("--profile=open",)
+        peers = folder / PEERS_FILE
+        peers.touch(0o600)
+        (folder / "routeserver.toml").write_text(f'peers_file = "{peers}"\n')
         server = Server(folder, bgp_port=bgp_port, bfd_port=bfd_port, arguments=arguments)
         try:
             server.start()
@@ -158,6 +164,11 @@ class Site:
         """As `routeserver peer set` does."""
         self.operator.ask("peer-set", peer=peer_id, settings=settings)
 
+    def write_peers_file(self, text: str) -> None:
+        """As an operator edits it and says `routeserver peer reload`."""
+        (self.server.data_dir / PEERS_FILE).write_text(text)
+        self.operator.ask("peer-reload")
+
     def session(self, peer_id: str) -> Any:
         """As `routeserver show peer` has it."""
         return self.operator.ask("show-peer", peer=peer_id)["peer"]
@@ -174,9 +185,7 @@ class Site:
 
     def wait_negotiated(self, peer_id: str, seconds: float = 30.0) -> Any:
         """What the session has agreed on, once it is up."""
-        return eventually(
-            "session up", lambda: self.session(peer_id)["negotiated"], bool, seconds
-        )
+        return eventually("session up", lambda: self.session(peer_id)["negotiated"], bool, seconds)
 
     def wait_error(self, peer_id: str, text: str, seconds: float = 15.0) -> None:
         """Until the peer's last session is shown to have ended for a reason with `text` in it."""

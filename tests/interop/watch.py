@@ -35,7 +35,9 @@ def nothing_lost(site: Site, prefixes: Iterable[str]) -> Iterator[Watch]:
                 for name, found in (("route table", site.table()), ("FIB", site.fib())):
                     missing = wanted - found.keys()
                     if missing:
-                        watch.losses.append(f"{name}: {sorted(missing)[:3]} not in {sorted(found)[:9]}")
+                        watch.losses.append(
+                            f"{name}: {sorted(missing)[:3]} not in {sorted(found)[:9]}"
+                        )
                 watch.samples += 1
         except BaseException as error:
             failed.append(error)

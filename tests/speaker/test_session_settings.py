@@ -53,6 +53,15 @@ def test_what_an_open_says_restarts_a_session_and_nothing_else_does() -> None:
         assert not differs or EFFECTS[field.name] is Effect.RESTART, field.name
 
 
+def test_an_endpoint_asks_to_keep_routes_only_where_its_own_forwarding_outlived_a_restart() -> None:
+    """It announces nothing; asked to keep that, FRR waits the Restart Time for a call from it."""
+    first, after_restart = of(OPEN_DEFAULTS), of(OPEN_DEFAULTS, restarting=True)
+    assert first.graceful_restart is not None
+    assert first.graceful_restart.families == ()
+    assert after_restart.graceful_restart is not None
+    assert after_restart.graceful_restart.families == (V4, V6)
+
+
 def _other(value: object) -> object:
     if isinstance(value, bool):
         return not value

@@ -7,6 +7,7 @@ import asyncio
 import socket
 import time
 from functools import partial
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from structlog.testing import capture_logs
 from routeserver.bgp.errors import Cease, ErrorCode, Notification
 from routeserver.bgp.events import RefreshRequested
 from routeserver.net.as_path_pattern import parse_as_path_pattern
+from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.net.peering import ImportAction, ImportRule, LimitAction
 from routeserver.net.prefix import parse_prefix
 from routeserver.speaker import tcp
@@ -359,6 +361,34 @@ async def test_ttl_security_may_allow_more_hops(
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 246)
 
     await up(fabric, sink, protect=nine_hops_away)
+
+
+async def test_paths_with_a_set_count_as_withdrawn_unless_the_settings_take_them(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    """RFC 9774, and what old peers need."""
+    path = (AsSegment(SegmentKind.AS_SEQUENCE, (65_001,)), AsSegment(SegmentKind.AS_SET, (1, 2)))
+    aggregate = PathAttributes(Origin.IGP, path, IPv4Address(A))
+
+    async def announced(times: int) -> None:
+        router = await up(fabric, sink, times=times)
+        assert router.connection is not None
+        router.connection.session.announce(aggregate, [parse_prefix(P1)])
+        router.announce(P2)
+        await sink.until_winner(P2, "rsp-a")
+
+    await speaker.converge(spec())
+    await announced(1)
+    assert sink.winner(P1) is None
+    tally = speaker.tally("rsp-a")
+    assert tally is not None
+    assert tally.ignored == {"treat as withdraw": 1}
+
+    await speaker.converge(spec(accept_as_sets=True))
+    await sink.until_down("rsp-a")
+    await sink.until_winner(P2, None)
+    await announced(2)
+    assert sink.winner(P1) == "rsp-a"
 
 
 async def test_a_peer_that_stops_reading_is_given_up_after_the_send_hold_time(

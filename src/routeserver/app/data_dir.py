@@ -1,8 +1,8 @@
 """The data directory: one server at a time, the root access key, and where the server listens.
 
 ``lock`` is held (flock) for as long as the server lives and holds its process id. ``root-key.json``
-is the root access key, mode 0600, made at the first start; ``secret-key.json``, of the same mode, is
-what the other secrets in the database are sealed with. ``server.json`` is the address of the
+is the root access key, mode 0600, made at the first start; ``secret-key.json``, of the same mode,
+is what the secrets in the database are sealed with. ``server.json`` is the address of the
 last start, so that ``routeserver env`` finds it. The embedded database lives beside them, and so do
 ``bfd.sock`` and ``bfd.log`` of the BFD daemon, which outlives the server.
 """
@@ -26,7 +26,7 @@ from routeserver.app.errors import StartError
 
 LOCK: Final = "lock"
 ROOT_KEY: Final = "root-key.json"
-SECRET_KEY: Final = "secret-key.json"
+SECRET_KEY: Final = "secret-key.json"  # noqa: S105 - a file's name
 AUDIT: Final = "audit.jsonl"
 SERVER: Final = "server.json"
 DATABASE: Final = "routeserver.db"

@@ -99,7 +99,7 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
     bgp_port = _bgp_port(fabric, settings.bgp_port)
     store = await Store.open(settings.database_url or data_dir.database_url(settings.data_dir))
     parts.push_async_callback(store.close)
-    seal = ensure_seal(settings.data_dir, settings.secret_key_file, os.urandom)
+    seal = ensure_seal(settings.data_dir, settings.seal_key_file, os.urandom)
     await ensure_root_key(settings.data_dir, store, seal, os.urandom)
     trail = _audit_trail(settings)
     if trail is not None:

@@ -26,13 +26,11 @@ from routeserver.bfd.events import (
     reason_for,
 )
 from routeserver.bfd.fsm import ON_DETECTION_TIME_EXPIRED, ON_RECEIVED
+from routeserver.bfd.intervals import SLOW_TX_US, Intervals
 from routeserver.bfd.packet import ControlPacket, Diagnostic, PacketError, State, decode, encode
 from routeserver.bfd.remote import Remote
 
 __all__ = ["SLOW_TX_US", "BfdConfig", "BfdSession"]
-
-SLOW_TX_US: Final = 1_000_000
-"""RFC 5880 §6.8.3: the shortest interval to announce and use while the session is not Up."""
 
 _UINT32_MAX: Final = 0xFFFFFFFF
 
@@ -64,12 +62,7 @@ class BfdSession:
 
         self._remote = Remote()
 
-        # §6.8.3: what is announced may have to wait for a poll sequence before it is used.
-        self._announced_tx_us = max(SLOW_TX_US, config.desired_min_tx_us)
-        self._used_tx_us = self._announced_tx_us
-        self._used_rx_us = config.required_min_rx_us
-        self._polling = False
-        self._poll_again = False
+        self._intervals = Intervals(config)
 
         self._last_tx = 0.0
         self._jitter = 1.0
@@ -93,8 +86,7 @@ class BfdSession:
         """
         self.state = State.UP
         self._remote = Remote.of(handover)
-        self._announced_tx_us = self._used_tx_us = self.config.desired_min_tx_us
-        self._polling = True
+        self._intervals.resume()
         if self._authenticator is not None:
             self._authenticator.sequence = handover.sequence
         self._rearm_detection(now)
@@ -116,7 +108,7 @@ class BfdSession:
     @property
     def transmit_interval_s(self) -> float:
         """§6.8.2, before jitter."""
-        return max(self._used_tx_us, self._remote.required_min_rx_us) / 1e6
+        return max(self._intervals.used_tx_us, self._remote.required_min_rx_us) / 1e6
 
     def next_deadline(self) -> float | None:
         deadline = min(self._tx_at, self._detect_at)
@@ -142,12 +134,9 @@ class BfdSession:
             return
         self._periodic = None
         if self.state is State.UP:
-            self._announced_tx_us = config.desired_min_tx_us
-            # §6.8.3: sending more often, or waiting longer, harms nobody and holds from now on.
-            self._used_tx_us = min(self._used_tx_us, config.desired_min_tx_us)
-            self._used_rx_us = max(self._used_rx_us, config.required_min_rx_us)
-            self._request_poll()
+            self._intervals.change(config)
         else:
+            self._intervals.config = config
             self._use_slow_timers()
         if self._detect_at != inf:
             self._rearm_detection(heard_at=self._detect_at - self._detection_s)
@@ -210,7 +199,9 @@ class BfdSession:
 
     def _accept(self, data: bytes, packet: ControlPacket, now: float) -> list[BfdEvent]:
         self._learn(packet)
-        polls_again = packet.final and self._polling and self._poll_answered()
+        polls_again = (
+            packet.final and self._intervals.is_polling and self._intervals.poll_answered()
+        )
         self._rearm_detection(now)
         if self._authenticator is not None:
             self._authenticator.heard(now, self._detection_s)
@@ -256,36 +247,13 @@ class BfdSession:
         self._steady = None
         self._periodic = None
         if state is State.UP:
-            if self._announced_tx_us != self.config.desired_min_tx_us:
-                self._announced_tx_us = self._used_tx_us = self.config.desired_min_tx_us
-                self._request_poll()
+            self._intervals.be_up()
         else:
             self._use_slow_timers()
 
     def _use_slow_timers(self) -> None:
-        # Deviation: §6.8.3 asks for a poll sequence here too; outside Up every packet already
-        # carries the values, nothing waits for them, and the state machine may be unable to carry
-        # an answer.
-        self._announced_tx_us = self._used_tx_us = max(SLOW_TX_US, self.config.desired_min_tx_us)
-        self._used_rx_us = self.config.required_min_rx_us
-        self._polling = self._poll_again = False
+        self._intervals.be_slow()
         self._told = None
-
-    def _request_poll(self) -> None:
-        # The answer to a poll that is under way may be to older values, so it must be asked once
-        # more.
-        self._poll_again = self._polling
-        self._polling = True
-
-    def _poll_answered(self) -> bool:
-        """Whether to poll once more, for values that were changed after this poll began."""
-        if self._poll_again:
-            self._poll_again = False
-            return True
-        self._polling = False
-        self._used_tx_us = self._announced_tx_us
-        self._used_rx_us = self.config.required_min_rx_us
-        return False
 
     def _negotiated(self) -> list[BfdEvent]:
         if self._is_meticulous:  # each packet moves the number; nobody else could go on from there
@@ -298,7 +266,7 @@ class BfdSession:
         return [Negotiated(handover)]
 
     def _rearm_detection(self, heard_at: float) -> None:
-        slower_us = max(self._used_rx_us, self._remote.desired_min_tx_us)
+        slower_us = max(self._intervals.used_rx_us, self._remote.desired_min_tx_us)
         self._detection_s = self._remote.detect_mult * slower_us / 1e6
         self._detect_at = heard_at + self._detection_s
 
@@ -306,7 +274,7 @@ class BfdSession:
         """Send the current values now, and the next periodic packet one jittered interval later."""
         if not (self.config.passive and self._remote.discriminator == 0):
             if self._periodic is None:
-                self._periodic = self._encode(poll=self._polling)
+                self._periodic = self._encode(poll=self._intervals.is_polling)
             self._outbox.append(self._periodic)
             if self._is_meticulous:
                 self._periodic = None
@@ -323,7 +291,7 @@ class BfdSession:
             self._remote.demand
             and self.state is State.UP
             and self._remote.state is State.UP
-            and not self._polling
+            and not self._intervals.is_polling
         )
         waits = self.config.passive and self._remote.discriminator == 0
         if waits or obeys_demand or self._remote.required_min_rx_us == 0:
@@ -337,7 +305,7 @@ class BfdSession:
             my_discriminator=self.local_discriminator,
             your_discriminator=self._remote.discriminator,
             detect_mult=self.config.detect_mult,
-            desired_min_tx_us=self._announced_tx_us,
+            desired_min_tx_us=self._intervals.announced_tx_us,
             required_min_rx_us=self.config.required_min_rx_us,
             diagnostic=self.diagnostic,
             poll=poll,

@@ -46,6 +46,9 @@ from routeserver.bfdd.spec import BfdChange, Standing
 _FIRST_OWNER_S: Final = 10.0
 """How long a daemon that was just started waits for the server that did so."""
 
+_UNHEARD_S: Final = 1.0
+"""A process that was killed is noticed within a turn of the event loop, however late that is."""
+
 _DISCARDS_EVERY_S: Final = 5.0
 _UNREAD_LIMIT: Final = LINE_LIMIT
 _LOG_LIMIT: Final = 1 << 20
@@ -111,6 +114,7 @@ class Daemon:
         self._losses: dict[
             str, BfdChange
         ] = {}  # what no owner has been told, at most one a session
+        self._told: dict[str, tuple[float, BfdChange]] = {}  # losses, and when
         self._alone = self._loop.call_later(max(linger_s, _FIRST_OWNER_S), self.end)
         self._discards = self._loop.call_later(_DISCARDS_EVERY_S, self._tell_discards)
 
@@ -142,8 +146,17 @@ class Daemon:
             await self._obey(reader)
         finally:
             self._owner, self._is_led = None, False
+            self._take_back()
             self._alone = self._loop.call_later(self._linger_s, self.end)
             await _closed(writer)
+
+    def _take_back(self) -> None:
+        """What was told just before the owner was seen to be gone, it may not have heard."""
+        since = self._loop.time() - _UNHEARD_S
+        self._losses.update(
+            {session_id: change for session_id, (at, change) in self._told.items() if at >= since}
+        )
+        self._told.clear()
 
     def _refusal(self, caller: rendezvous.Credentials) -> str | None:
         if caller.uid != os.geteuid():
@@ -218,7 +231,9 @@ class Daemon:
         owner.write(encode(message))
 
     def _changed(self, change: BfdChange) -> None:
-        if not self._is_led and not change.up:
+        if self._is_led and not change.up:
+            self._told[change.session_id] = self._loop.time(), change
+        elif not change.up:
             known = self._losses.get(change.session_id)
             if known is None or change.failure:
                 self._losses[change.session_id] = change

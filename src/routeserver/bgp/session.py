@@ -14,17 +14,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
+from routeserver.bgp import endings
 from routeserver.bgp.agreement import decode_context, established
 from routeserver.bgp.attributes import AttributeTable, DecodeContext
 from routeserver.bgp.capabilities import Capability
-from routeserver.bgp.errors import (
-    Cease,
-    ErrorCode,
-    FsmError,
-    Notification,
-    ProtocolError,
-    hard_reset,
-)
+from routeserver.bgp.errors import Notification, ProtocolError, hard_reset
 from routeserver.bgp.events import (
     EndOfRib,
     Event,
@@ -53,20 +47,6 @@ _FACTS: Final[Mapping[int, FsmEvent]] = {
     MessageType.KEEPALIVE: FsmEvent.KEEPALIVE_RECEIVED,
     MessageType.ROUTE_REFRESH: FsmEvent.ROUTE_REFRESH_RECEIVED,
 }
-
-_UNEXPECTED: Final[Mapping[FsmState, FsmError]] = {
-    FsmState.OPEN_SENT: FsmError.UNEXPECTED_MESSAGE_IN_OPEN_SENT,
-    FsmState.OPEN_CONFIRM: FsmError.UNEXPECTED_MESSAGE_IN_OPEN_CONFIRM,
-    FsmState.ESTABLISHED: FsmError.UNEXPECTED_MESSAGE_IN_ESTABLISHED,
-}
-
-_FOR_GOOD: Final = frozenset({Cease.ADMINISTRATIVE_SHUTDOWN, Cease.PEER_DE_CONFIGURED})
-_SEND_HOLD_TIMER_EXPIRED: Final = Notification(ErrorCode.SEND_HOLD_TIMER_EXPIRED, 0)
-_HOLD_TIMER_EXPIRED: Final = Notification(ErrorCode.HOLD_TIMER_EXPIRED, 0)
-
-
-def _is_for_good(notification: Notification) -> bool:
-    return notification.code == ErrorCode.CEASE and notification.subcode in _FOR_GOOD
 
 
 class Session:
@@ -156,7 +136,7 @@ class Session:
         routes through it (RFC 8538 §3.1).
         """
         if not self._is_over:
-            if self._survives_notifications and _is_for_good(notification):
+            if self._survives_notifications and endings.is_for_good(notification):
                 notification = hard_reset(notification)
             self._step(FsmEvent.STOP, now, notification=notification, reason=reason)
         return self._take_events()
@@ -243,12 +223,12 @@ class Session:
                 self._close_silently(before, event, body)
             case Action.CLOSE_WITH_REASON:
                 self._close(before, reason, sent=notification)
-            case Action.CLOSE_WITH_HOLD_TIMER_EXPIRED:
-                self._close(before, "hold timer expired", sent=_HOLD_TIMER_EXPIRED)
-            case Action.CLOSE_WITH_SEND_HOLD_TIMER_EXPIRED:
-                self._close(before, "send hold timer expired", sent=_SEND_HOLD_TIMER_EXPIRED)
+            case Action.CLOSE_WITH_HOLD_TIMER_EXPIRED | Action.CLOSE_WITH_SEND_HOLD_TIMER_EXPIRED:
+                why, sent = endings.EXPIRED[action]
+                self._close(before, why, sent=sent)
             case Action.CLOSE_WITH_FSM_ERROR:
-                self._close_with_fsm_error(before, event, message_type)
+                why, sent = endings.fsm_error(before, event, message_type)
+                self._close(before, why, sent=sent)
             case _:
                 try:
                     self._act(action, body, now)
@@ -365,13 +345,6 @@ class Session:
             self._close(before, "the connection was lost")
         else:
             self._close(before, "the peer spoke before the connection was opened")
-
-    def _close_with_fsm_error(self, before: FsmState, event: FsmEvent, message_type: int) -> None:
-        subcode = _UNEXPECTED.get(before, FsmError.UNSPECIFIED) if message_type else 0
-        data = bytes([message_type]) if message_type else b""
-        what = MessageType(message_type).name if message_type else event.name
-        notification = Notification(ErrorCode.FSM_ERROR, subcode, data)
-        self._close(before, f"{what} is not expected in {before.name}", sent=notification)
 
     def _close(
         self,

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 from routeserver.control import attachments, tagging
 from routeserver.control.call import Call, Params
-from routeserver.control.interfaces import allocate_interface
-from routeserver.control.lookup import find, not_found
-from routeserver.control.operations.network_interface import (
+from routeserver.control.interface_requests import (
     checked_description,
     find_own,
     wanted_addresses,
 )
+from routeserver.control.interfaces import allocate_interface
+from routeserver.control.lookup import find, not_found
 from routeserver.control.security_groups import groups_for
 from routeserver.control.unsupported import refuse_unsupported
 from routeserver.domain.network import Instance, InstanceState

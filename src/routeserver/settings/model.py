@@ -63,8 +63,9 @@ class Settings:
 
     A `database_url` of None is SQLite inside `data_dir`; a `bgp_port` of None is 179 where the
     process may bind it and 1790 otherwise; a `keepalive_s` of None is a third of the negotiated
-    hold time; a `selection_deferral_s` of None is what the data plane needs; a `peers_file` of None is no such file. An `audit_bytes` of None is no audit trail, a
-    `request_rate` of None no limit, a `secret_key_file` of None the one in the data directory.
+    hold time; a `selection_deferral_s` of None is what the data plane needs; a `peers_file` of
+    None is no such file. An `audit_bytes` of None is no audit trail, a `request_rate` of None no
+    limit, a `seal_key_file` of None the one in the data directory.
     """
 
     data_dir: Path
@@ -91,7 +92,7 @@ class Settings:
     audit_bytes: int | None
     audit_files: int
     request_rate: Rates | None
-    secret_key_file: Path | None
+    seal_key_file: Path | None
     log_level: LogLevel
     log_format: LogFormat
     quotas: Quotas

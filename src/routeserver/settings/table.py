@@ -147,7 +147,7 @@ SETTINGS: Final = (
         "requests each principal may send: off, amazon for EC2's own numbers, or BURST/PER_SECOND",
     ),
     Setting(
-        "secret_key_file",
+        "seal_key_file",
         "none",
         readers.file_or_none,
         "what secrets in the database are sealed with; none is secret-key.json in data_dir",

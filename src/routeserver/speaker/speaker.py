@@ -142,7 +142,7 @@ class Speaker:
         peer = self._peers.get(peer_id)
         return None if peer is None else peer.negotiated
 
-    def ribs(self) -> Iterator[tuple[str, Rib]]:
+    def each_rib(self) -> Iterator[tuple[str, Rib]]:
         for route_server_id, running in self._running.items():
             yield route_server_id, running.owner.rib
 

@@ -61,7 +61,7 @@ def _work(steps: SimpleQueue[_Step | None]) -> None:
         if future is None or not future.cancelled():
             try:
                 result = step()
-            except BaseException as error:  # noqa: BLE001 - told to whoever asked
+            except BaseException as error:
                 failure = error
             if future is not None:
                 # A loop that has ended meanwhile needs no answer.

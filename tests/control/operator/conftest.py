@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -50,6 +50,9 @@ class FakeSpeaker:
 
     def rib(self, route_server_id: str) -> Rib | None:
         return self.ribs.get(route_server_id)
+
+    def each_rib(self) -> Iterable[tuple[str, Rib]]:
+        return self.ribs.items()
 
     def is_established(self, peer_id: str) -> bool:
         return peer_id in self.up

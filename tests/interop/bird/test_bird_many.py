@@ -1,4 +1,4 @@
-"""A hundred thousand routes of BIRD's: learnt, learnt anew by a server that was killed, and gone."""
+"""A hundred thousand routes of BIRD's: learnt, learnt anew by a killed server, and gone."""
 
 from __future__ import annotations
 

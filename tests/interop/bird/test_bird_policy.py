@@ -87,8 +87,8 @@ def test_its_operators_words_are_shown(open_site: Site, tmp_path: Path) -> None:
     place = open_site.place(65010)
     with Bird.make(tmp_path, neighbour(open_site, place), Announcement(IPV4)) as bird:
         open_site.wait_installed(place.address, IPV4)
-        bird.control('disable appliance "Wartung bis 22 Uhr – grüße"')
-        open_site.wait_error(place.peer_id, "Wartung bis 22 Uhr – grüße")
+        bird.control('disable appliance "Wartung bis 22 Uhr, Grüße"')
+        open_site.wait_error(place.peer_id, "Wartung bis 22 Uhr, Grüße")
         bird.control("enable appliance")
         open_site.wait_installed(place.address, IPV4)
 

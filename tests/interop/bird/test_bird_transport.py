@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,4 +78,3 @@ def test_a_ttl_that_is_too_low_is_dropped(open_site: Site, tmp_path: Path) -> No
         wait_dropped(TTL, before)
         bird.daemon.check()
         assert open_site.session(place.peer_id)["since"] is None
-        bird.daemon.send(signal.SIGTERM)

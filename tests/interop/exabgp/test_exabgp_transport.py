@@ -7,16 +7,14 @@ from pathlib import Path
 
 from tests.interop.drops import MD5, TTL, dropped, wait_dropped
 from tests.interop.exabgp.conftest import OPEN_PORT
-from tests.interop.exabgp.daemon import Neighbour, ExaBgp, Route
+from tests.interop.exabgp.daemon import ExaBgp, Neighbour, Route
 from tests.interop.site import Place, Site
 
 IPV4 = "198.51.100.0/24"
 
 
 def neighbour(site: Site, place: Place, *options: str) -> Neighbour:
-    return Neighbour(
-        place.address, place.asn, site.endpoint_address, OPEN_PORT, options=options
-    )
+    return Neighbour(place.address, place.asn, site.endpoint_address, OPEN_PORT, options=options)
 
 
 def test_only_the_right_key_brings_the_session_up_and_it_may_change(

@@ -62,6 +62,8 @@ class Neighbour:
     endpoint: str
     port: int
     bfd: bool = False
+    bfd_later: bool = False
+    """bfdd is there, but the neighbour is not yet told to use it."""
     negotiates: bool = True
     """Whether it sends capabilities; one that does not knows 2-octet AS numbers and IPv4 alone."""
     multihop: bool = True
@@ -91,7 +93,9 @@ class Neighbour:
             f"{peer} update-source {self.local}",
             f"{peer} timers connect 1",
         ]
-        if self.bfd:
+        if self.bfd_later:
+            pass  # an interface away, so neither BFD nor multihop
+        elif self.bfd:
             lines.append(f"{peer} bfd {BFD_MULTIPLIER} {BFD_INTERVAL_MS} {BFD_INTERVAL_MS}")
         elif self.multihop:
             lines.append(f"{peer} ebgp-multihop")

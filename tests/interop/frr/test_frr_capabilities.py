@@ -25,9 +25,7 @@ EXTENDED_LENGTH = b"\xff\xff"
 """Behind the BGP Identifier: the optional parameters are of the long form (RFC 9072)."""
 
 
-def neighbour(
-    site: Site, place: Place, *options: str, instance: tuple[str, ...] = ()
-) -> Neighbour:
+def neighbour(site: Site, place: Place, *options: str, instance: tuple[str, ...] = ()) -> Neighbour:
     return Neighbour(
         place.address,
         place.asn,

@@ -70,7 +70,12 @@ def test_rules_on_prefix_path_and_community_decide_with_their_reasons(
             "action": "reject",
             "reason": "Kept for examples.",
         },
-        {"name": "marked", "communities": ["65010:66"], "set_preference": 200, "action": "continue"},
+        {
+            "name": "marked",
+            "communities": ["65010:66"],
+            "set_preference": 200,
+            "action": "continue",
+        },
         {"name": "ours", "as_paths": ["^65010 65099$"], "set_med": 7},
     ]
     place = open_site.place(65010, import_rules=rules)
@@ -83,6 +88,30 @@ def test_rules_on_prefix_path_and_community_decide_with_their_reasons(
         (kept,) = open_site.explained(IPV4[1])["paths"]
         assert (kept["med"], kept["preference"]) == (7, 200)
         assert kept["communities"] == ["65010:66"]
+
+
+def test_the_peers_file_sets_a_peer_by_its_address(open_site: Site, tmp_path: Path) -> None:
+    place = open_site.place(65010)
+    with Frr(tmp_path, neighbour(open_site, place), Announcement(IPV4)):
+        open_site.wait_installed(place.address, IPV4)
+        open_site.write_peers_file(f"""\
+["{place.address}"]
+extended_messages = false
+
+[["{place.address}".import_rules]]
+name = "examples"
+prefixes = ["192.0.2.0/24"]
+action = "reject"
+""")
+        try:
+            open_site.wait_error(place.peer_id, "the peer's settings changed")
+            open_site.wait_installed(place.address, IPV4[1:])
+            peer = open_site.session(place.peer_id)
+            assert peer["negotiated"]["max_message_octets"] == 4096
+            origin = f"file, [{place.address}]"
+            assert peer["settings"]["extended_messages"] == {"value": False, "from": origin}
+        finally:
+            open_site.write_peers_file("")
 
 
 def test_graceful_shutdown_moves_traffic_before_the_session_ends(

@@ -46,9 +46,7 @@ def test_without_the_right_key_the_session_never_comes_up(
 
 def test_a_key_is_changed_under_a_live_session(open_site: Site, tmp_path: Path) -> None:
     place = open_site.place(65010, md5_password="sesame")
-    here = neighbour(
-        open_site, place, "password sesame", "graceful-restart"
-    )
+    here = neighbour(open_site, place, "password sesame", "graceful-restart")
     with Frr(tmp_path, here, SAID) as frr:
         open_site.wait_installed(place.address, IPV4)
         before = dropped(MD5)

@@ -1,4 +1,4 @@
-"""Servers and sites for OpenBGPD's tests on loopback; every test stands at an address of its own."""
+"""Servers and sites for OpenBGPD's tests; every test stands at an address of its own."""
 
 from __future__ import annotations
 

@@ -15,9 +15,7 @@ IPV4 = "198.51.100.0/24"
 
 
 def neighbour(site: Site, place: Place, *options: str) -> Neighbour:
-    return Neighbour(
-        place.address, place.asn, site.endpoint_address, OPEN_PORT, options=options
-    )
+    return Neighbour(place.address, place.asn, site.endpoint_address, OPEN_PORT, options=options)
 
 
 def test_only_the_right_key_brings_the_session_up_and_it_may_change(

@@ -6,8 +6,8 @@ from typing import Final
 
 from routeserver.control import attachments
 from routeserver.control.call import Answer, Call, Params
+from routeserver.control.interface_requests import find_own, no_attachment
 from routeserver.control.lookup import find
-from routeserver.control.operations.network_interface import find_own, no_attachment
 from routeserver.control.unsupported import refuse_unsupported
 from routeserver.domain import vpc_rules
 from routeserver.domain.network import Instance, InstanceState

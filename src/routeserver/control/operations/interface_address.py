@@ -11,6 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final, TypeVar
 
 from routeserver.control.call import Answer, Call, Params
+from routeserver.control.interface_requests import find_own
 from routeserver.control.interfaces import (
     MAX_ADDRESSES,
     Wanted,
@@ -18,7 +19,7 @@ from routeserver.control.interfaces import (
     add_ipv6_addresses,
 )
 from routeserver.control.lookup import find
-from routeserver.control.operations.network_interface import NO_PREFIXES, find_own
+from routeserver.control.operations.network_interface import NO_PREFIXES
 from routeserver.control.unsupported import refuse_unsupported
 from routeserver.domain import vpc_rules
 from routeserver.domain.refusal import Refusal

@@ -13,5 +13,5 @@ async def counts(desk: Desk, params: Params) -> Answer:  # noqa: ARG001 - it is 
             "fib_routes": counted.fib_routes,
             "fib_changes": desk.world.fib_changes[route_server_id],
         }
-        for route_server_id, rib in desk.world.speaker.ribs()
+        for route_server_id, rib in desk.world.speaker.each_rib()
     }
