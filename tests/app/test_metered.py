@@ -22,7 +22,11 @@ class OneAnswer:
     def __init__(self, answer: Mapping[str, Any] | Exception) -> None:
         self.answer = answer
 
-    async def credential(self, access_key_id: str, session_token: str | None) -> Credential | None:
+    async def credential(
+        self,
+        access_key_id: str,  # noqa: ARG002
+        session_token: str | None,  # noqa: ARG002
+    ) -> Credential | None:
         return None
 
     async def call(self, request: ApiRequest) -> Mapping[str, Any]:  # noqa: ARG002

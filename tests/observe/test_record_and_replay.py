@@ -19,7 +19,7 @@ from routeserver.net.prefix import Family, parse_prefix
 from routeserver.observe import record_format
 from routeserver.observe.recorder import Recorder, Recording
 from routeserver.observe.replay import Outcome, RecordError, replay
-from routeserver.speaker.connection import Joined
+from routeserver.speaker.taps import Joined
 
 SERVER = SessionConfig(
     65_000, IPv4Address("10.0.0.1"), 65_001, local_address=IPv4Address("10.0.0.1")

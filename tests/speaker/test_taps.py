@@ -6,8 +6,8 @@ from routeserver.bgp.errors import Notification
 from routeserver.bgp.events import EndOfRib, Established, Event, RoutesReceived, SessionClosed
 from routeserver.bgp.session import SessionConfig
 from routeserver.net.prefix import Family
-from routeserver.speaker.connection import Joined
 from routeserver.speaker.speaker import Speaker
+from routeserver.speaker.taps import Joined
 from tests.speaker.support import (
     A,
     EphemeralFabric,

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection
 
 from routeserver.store import Store
-from routeserver.store.schema import METADATA
+from routeserver.store.columns import METADATA
 
 POSTGRES_URL = os.environ.get("ROUTESERVER_TEST_POSTGRES_URL")
 ENGINES = ["sqlite", "postgresql"] if POSTGRES_URL else ["sqlite"]

@@ -3,7 +3,7 @@
 Bytes and the time go in, events and bytes come out; nothing here has a clock or a socket. Both
 roles are the same from here: whoever accepted or made the connection calls `connection_opened`.
 What happens in which state is in `fsm`; this module carries the actions out, starts and stops the
-`timers` and folds UPDATEs into batches. A session that has ended stays ended.
+`timers` and leaves routes to its two halves, `receiving` and `sending`. A session that has ended stays ended.
 
 Deviation: the keepalive timer has no jitter (RFC 4271 §10). Sessions start when peers dial, so
 nothing aligns them.
@@ -15,26 +15,18 @@ from collections.abc import Mapping, Sequence
 from typing import Final, assert_never
 
 from routeserver.bgp import endings
-from routeserver.bgp.agreement import decode_context, established
-from routeserver.bgp.attributes import AttributeTable, DecodeContext
+from routeserver.bgp.agreement import established
 from routeserver.bgp.capabilities import Capability
 from routeserver.bgp.errors import Notification, ProtocolError, hard_reset
-from routeserver.bgp.events import (
-    EndOfRib,
-    Event,
-    RoutesReceived,
-    SessionClosed,
-    UpdateIgnored,
-)
+from routeserver.bgp.events import Event, SessionClosed
 from routeserver.bgp.framing import Framer, MessageType, lengths
 from routeserver.bgp.fsm import TRANSITIONS, Action, FsmEvent, FsmState
 from routeserver.bgp.messages import KEEPALIVE, NotificationMessage, Open
 from routeserver.bgp.negotiation import Negotiated, SessionConfig, local_open, negotiate
-from routeserver.bgp.plain import RouteReader
+from routeserver.bgp.receiving import Receiver
 from routeserver.bgp.refresh import RefreshExchange
 from routeserver.bgp.sending import Sender
 from routeserver.bgp.timers import OPEN_SENT_HOLD_TIME_S, Timers
-from routeserver.bgp.update import Update, decode_update
 from routeserver.net.path import PathAttributes
 from routeserver.net.prefix import Family, Prefix
 
@@ -62,13 +54,10 @@ class Session:
         self._framer = Framer()
         self._out: list[bytes] = []
         self._events: list[Event] = []
-        self._routes: RouteReader | None = None
         self._reads_plain = False
         self._negotiated: Negotiated | None = None
-        self._context = DecodeContext(config.local_asn, config.peer_asn)
-        self._table: AttributeTable | None = None
         self._timers = Timers()
-        self._refresh: RefreshExchange | None = None
+        self._receiver: Receiver | None = None
         self._sender: Sender | None = None
         self._peer_capabilities: tuple[Capability, ...] = ()
 
@@ -86,8 +75,8 @@ class Session:
         framer = self._framer
         framer.feed(data)
         while not self._is_over:
-            if self._reads_plain:
-                self._read_plain(now)
+            if self._reads_plain and self._receiving.read_plain(framer):
+                self._timers.restart_hold(now)
             try:
                 frame = framer.next()
             except ProtocolError as error:
@@ -98,15 +87,6 @@ class Session:
             message_type, body = frame
             self._step(_FACTS[message_type], now, body, message_type)
         return self._take_events()
-
-    def _read_plain(self, now: float) -> None:
-        """All the plain UPDATEs that come next, in one go."""
-        framer = self._framer
-        assert self._routes is not None  # noqa: S101 - made by _confirm_open
-        position = self._routes.read(framer.octets, framer.position)
-        if position > framer.position:
-            framer.position = position
-            self._timers.restart_hold(now)
 
     def connection_lost(self, now: float) -> list[Event]:
         """TCP is gone; nothing more can be sent."""
@@ -240,14 +220,13 @@ class Session:
         match action:
             case Action.ACCEPT_UPDATE:
                 self._timers.restart_hold(now)
-                assert self._table is not None  # noqa: S101 - made by _confirm_open
-                self._accept(decode_update(body, self._context, self._table))
+                self._receiving.update(body)
             case Action.RESTART_HOLD_TIMER:
                 self._timers.restart_hold(now)
             case Action.SEND_KEEPALIVE:
                 self._send_keepalive(now)
             case Action.ACCEPT_ROUTE_REFRESH:
-                self._accept_route_refresh(body)
+                self._receiving.route_refresh(body)
             case Action.SEND_OPEN:
                 self._out.append(local_open(self._config).encode())
                 self._timers.wait_for_open(now)
@@ -272,14 +251,9 @@ class Session:
         config = self._config
         negotiated = negotiate(config, peer)
         self._negotiated = negotiated
-        self._context = decode_context(config, negotiated)
-        self._table = AttributeTable(self._context)
-        self._routes = RouteReader(
-            self._table, config.local_asn, config.peer_asn, negotiated.families
-        )
-        self._routes.max_octets = negotiated.max_message_octets
-        self._refresh = RefreshExchange(negotiated)
-        self._sender = Sender(negotiated, self._refresh, self._out)
+        refresh = RefreshExchange(negotiated)
+        self._receiver = Receiver(config, negotiated, refresh)
+        self._sender = Sender(negotiated, refresh, self._out)
         self._peer_capabilities = peer.capabilities
         self._framer.lengths = lengths(
             negotiated.max_message_octets, any_refresh=negotiated.enhanced_refresh
@@ -290,31 +264,9 @@ class Session:
     def _establish(self) -> None:
         negotiated = self._negotiated
         assert negotiated is not None  # noqa: S101 - made by _confirm_open
-        self._reads_plain = negotiated.four_octet_asn and not self._context.internal
+        self._reads_plain = self._receiving.reads_plain
         peer_asn = self._config.peer_asn
         self._events.append(established(negotiated, peer_asn, self._peer_capabilities))
-
-    def _accept(self, update: Update) -> None:
-        """Add an UPDATE that took a full look to the routes collected so far."""
-        withdrawn, announced, end_of_rib, ignored = update
-        routes = self._routes
-        assert routes is not None  # noqa: S101 - made by _confirm_open
-        routes.add(None, withdrawn)
-        for attribute_set, prefixes in announced:
-            routes.add(attribute_set, prefixes)
-        if end_of_rib is not None:
-            self._end_batch()
-            self._events.append(EndOfRib(end_of_rib))
-            if self._refresh is not None:
-                self._refresh.end_of_rib_received(end_of_rib)
-        for fault in ignored:
-            self._events.append(UpdateIgnored(*fault))
-
-    def _accept_route_refresh(self, body: bytes) -> None:
-        assert self._refresh is not None  # noqa: S101 - made by _confirm_open
-        event = self._refresh.receive(body)
-        self._end_batch()
-        self._events.append(event)
 
     def _send_keepalive(self, now: float) -> None:
         self._out.append(KEEPALIVE)
@@ -364,9 +316,14 @@ class Session:
 
     # --- events -------------------------------------------------------------------------------
 
+    @property
+    def _receiving(self) -> Receiver:
+        assert self._receiver is not None  # noqa: S101 - made by _confirm_open
+        return self._receiver
+
     def _end_batch(self) -> None:
-        if self._routes is not None:
-            self._events += [RoutesReceived(batch) for batch in self._routes.take()]
+        if self._receiver is not None:
+            self._events += self._receiver.take()
 
     def _take_events(self) -> list[Event]:
         self._end_batch()

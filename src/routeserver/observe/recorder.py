@@ -31,7 +31,7 @@ _log: Final = structlog.get_logger()
 
 
 class Joined(Protocol):
-    """`speaker.connection.Joined`."""
+    """`speaker.taps.Joined`."""
 
     @property
     def established(self) -> Established: ...

@@ -12,17 +12,17 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, Protocol, cast
 
 import structlog
 
 from routeserver.bgp.errors import Notification
-from routeserver.bgp.events import Established, Event, SessionClosed
+from routeserver.bgp.events import Event, SessionClosed
 from routeserver.bgp.messages import NotificationMessage
 from routeserver.bgp.plain import IS_COMPILED
-from routeserver.bgp.session import Session, SessionConfig
+from routeserver.bgp.session import Session
 from routeserver.speaker import cease, tcp
+from routeserver.speaker.taps import Tap
 
 READ_SLICE_BYTES: Final = 131_072 if IS_COMPILED else 16_384
 """Of what has arrived, as much is decoded in one turn: some milliseconds."""
@@ -50,40 +50,6 @@ class Owner(Protocol):
 
     def gone(self, connection: Connection) -> None:
         """TCP is closed and nothing of the connection is left; called once for every connection."""
-
-
-class Tap(Protocol):
-    """Who is shown what a session is told, decides and says; see `observe.recorder`."""
-
-    def told(
-        self,
-        fact: str,
-        now: float,
-        data: bytes = b"",
-        notification: Notification | None = None,
-        reason: str = "",
-    ) -> None: ...
-
-    def decided(self, event: Event) -> None: ...
-
-    def said(self, data: bytes) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Where a session was when somebody began to listen in on it: what it had agreed on, when it
-    had last heard the peer, and the octets of a message that had begun."""
-
-    established: Established
-    heard_at: float
-    unframed: bytes
-
-
-class Taps(Protocol):
-    """Who listens in on a peer: a tap for each of its sessions, from the beginning of one
-    (`joined` None) or from its middle on."""
-
-    def session(self, config: SessionConfig, joined: Joined | None) -> Tap: ...
 
 
 class Connection(asyncio.Protocol):

@@ -21,8 +21,9 @@ from routeserver.bgp.session import Session
 from routeserver.speaker import cease, tcp
 from routeserver.speaker.connection import Connection
 from routeserver.speaker.log_limit import LogLimit
-from routeserver.speaker.peer import Peer, Refused
+from routeserver.speaker.peer import Peer
 from routeserver.speaker.pending import PendingConnections
+from routeserver.speaker.surroundings import Refused
 
 _log: Final = structlog.get_logger()
 

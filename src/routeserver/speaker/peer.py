@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Final, assert_never
 
@@ -36,35 +35,17 @@ from routeserver.bgp.session import Session, SessionConfig
 from routeserver.net.peering import PeerSettings
 from routeserver.rib.path import Source
 from routeserver.speaker import cease, endings, tcp
-from routeserver.speaker.connection import Connection, Joined, Taps
+from routeserver.speaker.connection import Connection
 from routeserver.speaker.idle_hold import IdleHold
 from routeserver.speaker.ignored_updates import IgnoredUpdates
 from routeserver.speaker.intake import NOTIFICATIONS, REASONS, Excess, Intake
-from routeserver.speaker.owner import RibOwner
 from routeserver.speaker.session_settings import Effect, effects, restart_terms
-from routeserver.speaker.spec import PeerSpec, Sink
+from routeserver.speaker.spec import PeerSpec
+from routeserver.speaker.surroundings import PeerSurroundings, Refused
 from routeserver.speaker.tally import PeerTally
+from routeserver.speaker.taps import Joined, Taps
 
 _log: Final = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a connection gets no session, for the peer and for people."""
-
-    notification: Notification
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PeerSurroundings:
-    """What all peers of a route server share."""
-
-    owner: RibOwner
-    sink: Sink
-    clock: Callable[[], float]
-    server_limit: int | None
-    is_bfd_up: Callable[[str], bool]
 
 
 class Peer:

@@ -22,7 +22,7 @@ from routeserver.speaker import cease
 from routeserver.speaker.listener import Listener
 from routeserver.speaker.log_limit import LogLimit
 from routeserver.speaker.owner import RibOwner
-from routeserver.speaker.peer import Peer, PeerSurroundings
+from routeserver.speaker.peer import Peer
 from routeserver.speaker.pending import PendingConnections
 from routeserver.speaker.session_settings import session_config
 from routeserver.speaker.spec import (
@@ -33,6 +33,7 @@ from routeserver.speaker.spec import (
     Sink,
     Timers,
 )
+from routeserver.speaker.surroundings import PeerSurroundings
 
 
 @dataclass(frozen=True, slots=True)

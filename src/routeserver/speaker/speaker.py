@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Mapping
 
 from routeserver.bgp.events import Established
 from routeserver.rib.rib import Rib
-from routeserver.speaker.connection import Taps
 from routeserver.speaker.log_limit import LogLimit
 from routeserver.speaker.owner import SLICE_SIZE
 from routeserver.speaker.peer import Peer
@@ -22,6 +21,7 @@ from routeserver.speaker.pending import PendingConnections
 from routeserver.speaker.route_server import RunningRouteServer, Surroundings
 from routeserver.speaker.spec import Limits, RouteServerSpec, Sink, Timers
 from routeserver.speaker.tally import PeerTally
+from routeserver.speaker.taps import Taps
 
 
 class Speaker:

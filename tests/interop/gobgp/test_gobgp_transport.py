@@ -17,11 +17,11 @@ def neighbour(site: Site, place: Place) -> Neighbour:
     return Neighbour(place.address, place.asn, site.endpoint_address, OPEN_PORT)
 
 
-def test_only_the_right_key_brings_the_session_up_and_it_may_change(
+def test_only_the_right_key_and_a_high_ttl_bring_the_session_up_and_the_key_may_change(
     open_site: Site, tmp_path: Path
 ) -> None:
-    place = open_site.place(65010, md5_password="sesame")
-    here = replace(neighbour(open_site, place), password="simsim")
+    place = open_site.place(65010, md5_password="sesame", ttl_security_hops=1)
+    here = replace(neighbour(open_site, place), password="simsim", ttl_security=True)
     before = dropped(MD5)
     with GoBgp.make(tmp_path, here) as daemon:
         daemon.announce(Route(IPV4))
@@ -40,14 +40,6 @@ def test_only_the_right_key_brings_the_session_up_and_it_may_change(
         open_site.set(place.peer_id, md5_password="simsim")
         open_site.wait_installed(place.address, (IPV4, "203.0.113.0/24"))
         assert open_site.session(place.peer_id)["times_down"] == 0
-
-
-def test_ttl_security_lets_a_direct_neighbour_in(open_site: Site, tmp_path: Path) -> None:
-    place = open_site.place(65010, ttl_security_hops=1)
-    here = replace(neighbour(open_site, place), ttl_security=True)
-    with GoBgp.make(tmp_path, here) as daemon:
-        daemon.announce(Route(IPV4))
-        open_site.wait_installed(place.address, (IPV4,))
 
 
 def test_a_ttl_that_is_too_low_is_dropped(open_site: Site, tmp_path: Path) -> None:

@@ -1,0 +1,29 @@
+"""What the peers of a route server share, and what they answer those they do not serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from routeserver.bgp.errors import Notification
+from routeserver.speaker.owner import RibOwner
+from routeserver.speaker.spec import Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a connection gets no session, for the peer and for people."""
+
+    notification: Notification
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerSurroundings:
+    """What all peers of a route server share."""
+
+    owner: RibOwner
+    sink: Sink
+    clock: Callable[[], float]
+    server_limit: int | None
+    is_bfd_up: Callable[[str], bool]
