@@ -161,8 +161,9 @@ class Site:
         return Operator(self.server.data_dir)
 
     def set(self, peer_id: str, **settings: object) -> None:
-        """As `routeserver peer set` does."""
+        """As `routeserver peer set` does, and then until it is in force."""
         self.operator.ask("peer-set", peer=peer_id, settings=settings)
+        eventually("settings in force", lambda: self.session(peer_id)["settings_in_force"], bool)
 
     def write_peers_file(self, text: str) -> None:
         """As an operator edits it and says `routeserver peer reload`."""

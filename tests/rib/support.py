@@ -8,7 +8,8 @@ from routeserver.net.attribute_set import AttributeSet, set_of
 from routeserver.net.path import PathAttributes
 from routeserver.net.prefix import Family, Prefix, family_of
 from routeserver.net.route_batch import RouteBatch
-from routeserver.rib.rib import Applied, Rib
+from routeserver.rib.counts import Applied
+from routeserver.rib.rib import Rib
 
 _SETS: dict[int, tuple[PathAttributes, AttributeSet]] = {}
 

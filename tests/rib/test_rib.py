@@ -9,8 +9,9 @@ import pytest
 
 from routeserver.net.path import Origin, PathAttributes
 from routeserver.net.prefix import Prefix, parse_prefix
+from routeserver.rib.counts import Applied, PeerCounts
 from routeserver.rib.path import Path, Source
-from routeserver.rib.rib import Applied, PeerCounts, Rib
+from routeserver.rib.rib import Rib
 from tests.rib.support import apply
 
 A = Source("rsp-a", "rse-1", router_id=1, address=10)

@@ -139,9 +139,9 @@ class Site:
         """What the flooding peer's session remembers of attribute lists."""
         established = self.flooded._established
         assert established is not None
-        table = established.session._table
-        assert table is not None
-        return table
+        receiver = established.session._receiver
+        assert receiver is not None
+        return receiver._table
 
     def check_beside(self) -> None:
         assert self.speaker.is_established("rsp-b")

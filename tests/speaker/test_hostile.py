@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 from routeserver.bgp.errors import Cease, ErrorCode
-from routeserver.rib.rib import Applied, Rib
+from routeserver.rib.counts import Applied
+from routeserver.rib.rib import Rib
 from routeserver.speaker.announcement import synthetic_prefixes
 from routeserver.speaker.connection import Connection
 from routeserver.speaker.speaker import Speaker

@@ -25,6 +25,9 @@ def use_collector() -> None:
 
 def keep_off_the_heap() -> None:
     """At the end of the start: modules, service models and tables stay for good, so that no
-    collection looks at them again."""
-    gc.collect()
+    collection looks at them again.
+
+    Without a collection before it, which would hold the event loop for a tenth of a second while
+    the first peers connect; what is garbage by now is little.
+    """
     gc.freeze()

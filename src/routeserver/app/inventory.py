@@ -24,7 +24,7 @@ from routeserver.observe.snapshot import (
     RouteTableSample,
     Snapshot,
 )
-from routeserver.rib.rib import Counts
+from routeserver.rib.counts import Counts
 from routeserver.speaker.tally import PeerTally
 from routeserver.store import Store
 

@@ -4,7 +4,7 @@ from routeserver.net.attribute_set cimport AttributeSet, plain_set
 
 cdef bytes MARKER, MP_REACH_16, MP_REACH_32
 cdef unsigned int UPDATE, SMALLEST, EXTENDED, FIRST_MULTICAST
-cdef unsigned int ORIGIN, AS_PATH, NEXT_HOP, MED, AGGREGATOR, MP_REACH, MP_UNREACH, LAST_CODE
+cdef unsigned int ORIGIN, AS_PATH, NEXT_HOP, MED, AGGREGATOR, COMMUNITIES, MP_REACH, MP_UNREACH, LAST_CODE
 cdef unsigned long long PREFERENCE_BITS, ONE
 
 @cython.final
@@ -12,7 +12,7 @@ cdef class RouteReader:
     cdef object _table
     cdef dict plain, plain_mp
     cdef unsigned int local_asn, peer_asn
-    cdef bint ipv4, ipv6, is_ipv6
+    cdef bint ipv4, ipv6, is_ipv6, has_well_known
     cdef public unsigned int max_octets
     cdef list batches, sets, ends
     cdef Py_ssize_t used, count

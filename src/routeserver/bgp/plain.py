@@ -36,6 +36,7 @@ AS_PATH = 2
 NEXT_HOP = 3
 MED = 4
 AGGREGATOR = 7
+COMMUNITIES = 8
 MP_REACH = 14
 MP_UNREACH = 15
 LAST_CODE = 32
@@ -49,7 +50,7 @@ USUAL = {
     MED: (0xE0, 0x80, 4, 0),
     6: (0xE0, 0x40, 0, 0),  # ATOMIC_AGGREGATE
     AGGREGATOR: (0xC0, 0xC0, 8, 0),
-    8: (0xC0, 0xC0, 0, 4),  # COMMUNITIES
+    COMMUNITIES: (0xC0, 0xC0, 0, 4),
     MP_REACH: (0xE0, 0x80, 0, 1),
     16: (0xC0, 0xC0, 0, 8),  # EXTENDED_COMMUNITIES
     32: (0xC0, 0xC0, 0, 12),  # LARGE_COMMUNITIES
@@ -109,6 +110,7 @@ class RouteReader:
         """The last next hop there was nothing to say against; 0.0.0.0 never is one."""
         self.accepted_octets = b""
         """The same of IPv6."""
+        self.has_well_known = False
         self.origin = 0
         self.hops = 0
         self.rank_high = 0
@@ -269,7 +271,7 @@ class RouteReader:
         if not self._is_plain(raw, start, mp):
             return None
         self._table.make_room(len(raw))
-        made = plain_set(raw, self.rank_high, self.rank_low, self._table)
+        made = plain_set(raw, self.rank_high, self.rank_low, self._table, self.has_well_known)
         if mp:
             self.plain_mp[raw] = made
         else:
@@ -282,6 +284,7 @@ class RouteReader:
         end = start + len(raw)
         seen = 0
         self.origin = self.hops = self.rank_low = 0
+        self.has_well_known = False
         while at + 3 <= end:
             flags = self.judged[at]
             code = self.judged[at + 1]
@@ -338,6 +341,12 @@ class RouteReader:
             return True
         if code == MED:
             self.rank_low = self._word(value)
+            return True
+        if code == COMMUNITIES:
+            while value < stop:
+                if self.judged[value] == 0xFF and self.judged[value + 1] == 0xFF:
+                    self.has_well_known = True
+                value += 4
             return True
         return code != AGGREGATOR or self._word(value) > 0  # RFC 7607
 

@@ -3,7 +3,8 @@
 Bytes and the time go in, events and bytes come out; nothing here has a clock or a socket. Both
 roles are the same from here: whoever accepted or made the connection calls `connection_opened`.
 What happens in which state is in `fsm`; this module carries the actions out, starts and stops the
-`timers` and leaves routes to its two halves, `receiving` and `sending`. A session that has ended stays ended.
+`timers` and leaves routes to its two halves, `receiving` and `sending`. A session that has ended
+stays ended.
 
 Deviation: the keepalive timer has no jitter (RFC 4271 §10). Sessions start when peers dial, so
 nothing aligns them.

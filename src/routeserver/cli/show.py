@@ -284,6 +284,8 @@ def _print_peer(console: Console, peer: Any, now: float) -> None:
         rows.append(("record", "its sessions are being recorded"))
     if peer["settings_problem"] is not None:
         rows.append(("settings", peer["settings_problem"]))
+    if not peer["settings_in_force"]:
+        rows.append(("settings", "being brought into force"))
     negotiated = peer["negotiated"] or {}
     rows += [(f"  {name}", printing.plain(value)) for name, value in negotiated.items()]
     console.print(printing.table((), rows))

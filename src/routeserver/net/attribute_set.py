@@ -34,11 +34,22 @@ class AttributeSet:
     """Compared by identity. `rank_high` and `rank_low` are `PathAttributes.rank` in two halves, so
     that 64 bits hold each; lower is better.
 
-    `rejected` says why routes with this set are kept as received but never used. `slot` belongs to
-    the RIB that holds the routes and means nothing to anybody else.
+    Without `may_have_well_known` it has none of the communities 0xFFFF0000 to 0xFFFFFFFF, and who
+    looks for one of those need not look further. `rejected` says why routes with this set are kept
+    as received but never used. `slot` belongs to the RIB that holds the routes and means nothing to
+    anybody else.
     """
 
-    __slots__ = ("_attributes", "_codec", "rank_high", "rank_low", "raw", "rejected", "slot")
+    __slots__ = (
+        "_attributes",
+        "_codec",
+        "may_have_well_known",
+        "rank_high",
+        "rank_low",
+        "raw",
+        "rejected",
+        "slot",
+    )
 
     def __init__(  # noqa: PLR0917 - made for every set of a full table, where keywords cost
         self,
@@ -53,6 +64,7 @@ class AttributeSet:
         self.rank_high = rank_high if rejected is None else UNUSABLE
         self.rank_low = rank_low
         self.slot = 0
+        self.may_have_well_known = True
         self.rejected = rejected
         self._codec = codec
         self._attributes = attributes
@@ -80,7 +92,7 @@ class AttributeSet:
 
 
 def plain_set(
-    raw: bytes, rank_high: int, rank_low: int, codec: AttributeCodec
+    raw: bytes, rank_high: int, rank_low: int, codec: AttributeCodec, well_known: bool
 ) -> AttributeSet:
     """What the constructor makes of these; without its cost, as a full table makes so many."""
     made = AttributeSet.__new__(AttributeSet)
@@ -88,6 +100,7 @@ def plain_set(
     made.rank_high = rank_high
     made.rank_low = rank_low
     made.slot = 0
+    made.may_have_well_known = well_known
     made.rejected = None
     made._codec = codec  # noqa: SLF001 - its own class
     made._attributes = None  # noqa: SLF001

@@ -39,7 +39,6 @@ MAX_REMEMBERED_OCTETS: Final = 16 << 20
 """Sets, and their size; then the memory starts anew. A peer can make any number of them."""
 
 NO_RULE_REASON: Final = "No import rule accepts it, and the default is to reject."
-_SHUTDOWN_OCTETS: Final = GRACEFUL_SHUTDOWN.to_bytes(4, "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +154,9 @@ class ImportPolicy:
         return not self._rules and self._default is TAKEN
 
     def _are_plain(self, sets: Iterable[AttributeSet | None]) -> bool:
-        """Whether none of them can have GRACEFUL_SHUTDOWN: the octets say so before anything is
-        decoded. A set without octets was made from decoded attributes."""
-        return not any(
-            one is not None and (not one.raw or _SHUTDOWN_OCTETS in one.raw) for one in sets
-        )
+        """Whether none of them can have GRACEFUL_SHUTDOWN, which is told before anything is
+        decoded."""
+        return not any(one is not None and one.may_have_well_known for one in sets)
 
     def _verdict(self, rules: Sequence[_Compiled], shutdown: bool, prefix: Prefix) -> Verdict:
         med = preference = None

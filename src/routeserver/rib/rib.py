@@ -14,17 +14,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import nsmallest
-from weakref import WeakValueDictionary
 
 from routeserver.net.attribute_set import AttributeSet
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
 from routeserver.net.route_batch import RouteBatch, to_words
+from routeserver.rib.counts import Applied, Counts, PeerCounts
 from routeserver.rib.decision import best_first
 from routeserver.rib.fib import Fib, FibDelta, find
 from routeserver.rib.generations import FAMILIES, Generations
+from routeserver.rib.losing import losing
 from routeserver.rib.path import Path, Source
+from routeserver.rib.path_objects import PathObjects
 from routeserver.rib.paths import LIVE, STALE, Paths
 from routeserver.rib.prefix_table import PrefixTable
 
@@ -40,41 +41,7 @@ _LONGEST_PAGE = 2048
 prefixes, and its size times a little."""
 
 _NO_LLGR = 0xFFFF0007  # RFC 9494 §4.6
-_NO_LLGR_OCTETS = _NO_LLGR.to_bytes(4, "big")
 _UNLIMITED = 1 << 62
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What one `apply` did: prefixes new to the peer, advertised again, withdrawn, and discarded
-    over the limit.
-    """
-
-    announced: int = 0
-    updated: int = 0
-    withdrawn: int = 0
-    over_limit: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PeerCounts:
-    """`routes` includes the `held`, which a session that has ended left behind; `discarded` counts
-    advertisements over the limit since the session came up; `attribute_octets` is the size of the
-    distinct attribute sets.
-    """
-
-    routes: int
-    held: int
-    discarded: int
-    attribute_octets: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    rib_routes: int
-    fib_routes: int
-    refused_prefixes: int
-    per_peer: Mapping[str, PeerCounts]
 
 
 class Rib:
@@ -101,7 +68,7 @@ class Rib:
         self._refused: dict[Prefix, str] = {}
         self._has_void = False
         self._no_room = f"The FIB already holds its maximum of {max_fib_routes} prefixes."
-        self._made: WeakValueDictionary[int, Path] = WeakValueDictionary()
+        self._path = PathObjects(self._paths, self._generations.source_of)
         self.fib: Mapping[Prefix, Path] = Fib(self._tables, self._path)
         """The best path of each prefix as far as decided; the live table, to be read and not kept
         across a change."""
@@ -324,15 +291,7 @@ class Rib:
         Between two looks at `slice_size` prefixes a None comes: the caller may let others run.
         """
         leaving = {p.number for i, p in self._generations.peers.items() if i in peer_ids}
-        for table in self._tables:
-            record = 1
-            while record < table.top:
-                if record % slice_size == 0:
-                    yield None
-                best = table.best_of(record)
-                if best and self._paths.peer_of(best) in leaving:
-                    yield self._moved(table, record, leaving)
-                record += 1
+        return losing(self._tables, self._paths, self._path, leaving, slice_size)
 
     @property
     def counts(self) -> Counts:
@@ -362,39 +321,6 @@ class Rib:
         table, record = self._find(prefix)
         return table.routes_of(record) if record else []
 
-    def _path(self, number: int) -> Path:
-        """The object of a path; the same one while the path lives and somebody holds it."""
-        attribute_set = self._paths.sets[number]
-        assert attribute_set is not None  # noqa: S101 - a path that is in use has its set
-        is_stale = self._paths.is_stale(number)
-        is_demoted = self._paths.is_demoted(number)
-        made = self._made.get(number)
-        if (
-            made is None
-            or made.attribute_set is not attribute_set
-            or made.is_stale != is_stale
-            or made.is_demoted != is_demoted
-        ):
-            rejected = attribute_set.rejected
-            if rejected is None and self._paths.is_unusable(number):
-                rejected = "asks not to be kept as long-lived stale (NO_LLGR)"
-            source = self._generations.source_of(number)
-            made = Path(source, attribute_set, is_stale, is_demoted, rejected)
-            self._made[number] = made
-        return made
-
-    def _moved(
-        self, table: PrefixTable, record: int, leaving: Collection[int]
-    ) -> tuple[Prefix, Path, Path | None]:
-        best = table.best_of(record)
-        others = [
-            self._path(path)
-            for path in table.routes_of(record)
-            if self._paths.peer_of(path) not in leaving and not self._paths.is_unusable(path)
-        ]
-        ordered = best_first(others)
-        return table.prefix_of(record), self._path(best), ordered[0] if ordered else None
-
     def _rows(self, prefix: Prefix, after_peer: str | None) -> Iterator[tuple[Prefix, Path, bool]]:
         paths = self.candidates(prefix)
         # A peer whose route has left since the last page starts the prefix anew: seen twice is
@@ -414,7 +340,4 @@ class Rib:
 
 
 def _asks_not_to_be_kept(attribute_set: AttributeSet) -> bool:
-    """The octets are looked through first, as few sets have the community and decoding costs."""
-    if attribute_set.raw and _NO_LLGR_OCTETS not in attribute_set.raw:
-        return False
-    return _NO_LLGR in attribute_set.attributes.communities
+    return attribute_set.may_have_well_known and _NO_LLGR in attribute_set.attributes.communities

@@ -18,8 +18,8 @@ from routeserver.bgp.errors import Notification
 from routeserver.bgp.framing import EXTENDED_MESSAGE_OCTETS
 from routeserver.net.peering import LimitAction, PeerSettings
 from routeserver.net.route_batch import RouteBatch
+from routeserver.rib.counts import PeerCounts
 from routeserver.rib.import_policy import ImportPolicy
-from routeserver.rib.rib import PeerCounts
 from routeserver.speaker import cease
 from routeserver.speaker.owner import Pausable, RibOwner
 from routeserver.speaker.tally import PeerTally

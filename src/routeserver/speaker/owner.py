@@ -19,6 +19,7 @@ import structlog
 
 from routeserver.net.prefix import Family
 from routeserver.net.route_batch import RouteBatch
+from routeserver.rib.counts import Applied
 from routeserver.rib.deferral import SelectionDeferral
 from routeserver.rib.fib import FibDelta
 from routeserver.rib.keeping import Action, Keeping
@@ -26,7 +27,7 @@ from routeserver.rib.path import Source
 from routeserver.rib.prefix_table import IS_COMPILED
 from routeserver.rib.restart import Demote, RestartTerms
 from routeserver.rib.retention import Drop, Hold, Retention, Sweep
-from routeserver.rib.rib import Applied, Rib
+from routeserver.rib.rib import Rib
 from routeserver.speaker.spec import Sink
 
 SLICE_SIZE: Final = 20_000 if IS_COMPILED else 4_000

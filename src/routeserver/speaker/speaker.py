@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from routeserver.bgp.events import Established
+from routeserver.net.peering import PeerSettings
 from routeserver.rib.rib import Rib
 from routeserver.speaker.log_limit import LogLimit
 from routeserver.speaker.owner import SLICE_SIZE
@@ -141,6 +142,11 @@ class Speaker:
         """What the peer's session has agreed on; None without a session."""
         peer = self._peers.get(peer_id)
         return None if peer is None else peer.negotiated
+
+    def settings(self, peer_id: str) -> PeerSettings | None:
+        """What the peer is run with now, which is what is asked for after the next `converge`."""
+        peer = self._peers.get(peer_id)
+        return None if peer is None else peer.spec.settings
 
     def each_rib(self) -> Iterator[tuple[str, Rib]]:
         for route_server_id, running in self._running.items():

@@ -25,6 +25,7 @@ from routeserver.domain.resources import (
 from routeserver.domain.routing import TableIntent
 from routeserver.net.attribute_set import set_of
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
+from routeserver.net.peering import OPEN_DEFAULTS, PeerSettings
 from routeserver.net.prefix import Family, parse_prefix
 from routeserver.net.route_batch import RouteBatch
 from routeserver.observe.recorder import Recorder
@@ -61,6 +62,10 @@ class FakeSpeaker:
         if peer_id not in self.up:
             return None
         return Established(IPv4Address(HOPS[peer_id]), 65_001, 30, (Family.IPV4,), True)
+
+    def settings(self, peer_id: str) -> PeerSettings:  # noqa: ARG002 - a speaker's form
+        """What is set for a peer later is never brought into force here."""
+        return OPEN_DEFAULTS
 
 
 class Office:

@@ -48,6 +48,7 @@ async def test_a_peer_is_shown_with_its_session_and_its_routes(office: Office) -
     whole = (await office.ask("show-peer", peer="rsp-1"))["peer"]
     assert whole["negotiated"]["hold_time_s"] == 30
     assert whole["settings"]["graceful_restart"] == {"value": True, "from": "profile open"}
+    assert whole["settings_in_force"]
     assert (await office.ask("show-peer", peer="rsp-2"))["peer"]["negotiated"] is None
     json.dumps(whole)
 
@@ -56,6 +57,8 @@ async def test_a_setting_is_set_shown_and_taken_back(office: Office) -> None:
     await office.add_route_server(["rsp-1"])
     await office.ask("peer-set", peer="rsp-1", settings={"hold_time_s": "9", "idle_hold_s": 5})
     assert await in_force(office, "hold_time_s") == (9, "peer set")
+    whole = (await office.ask("show-peer", peer="rsp-1"))["peer"]
+    assert not whole["settings_in_force"]  # the reconciler, which is not here, would see to it
     await office.ask("peer-unset", peer="rsp-1", keys=["hold_time_s"])
     assert await in_force(office, "hold_time_s") == (None, "profile open")
     assert await in_force(office, "idle_hold_s") == (5, "peer set")

@@ -46,7 +46,6 @@ def test_a_key_is_changed_under_a_live_session(open_site: Site, tmp_path: Path) 
     bird = Bird.make(tmp_path, here, SAID)
     with bird:
         open_site.wait_installed(place.address, IPV4)
-        before = dropped(MD5)
         open_site.set(place.peer_id, md5_password="simsim")
         # BIRD makes a new session of a new key: its goodbye and its call come signed anew.
         bird.neighbour = replace(here, options=('password "simsim"', "graceful restart on"))
@@ -60,6 +59,7 @@ def test_a_key_is_changed_under_a_live_session(open_site: Site, tmp_path: Path) 
         open_site.wait_up(place.peer_id)
         open_site.wait_installed(place.address, IPV4)
         # The old key is none any more.
+        before = dropped(MD5)
         bird.neighbour = here
         bird.say(SAID)
         wait_dropped(MD5, before)

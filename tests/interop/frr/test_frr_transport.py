@@ -49,13 +49,13 @@ def test_a_key_is_changed_under_a_live_session(open_site: Site, tmp_path: Path) 
     here = neighbour(open_site, place, "password sesame", "graceful-restart")
     with Frr(tmp_path, here, SAID) as frr:
         open_site.wait_installed(place.address, IPV4)
-        before = dropped(MD5)
         open_site.set(place.peer_id, md5_password="simsim")
         frr.configure_bgp(f"neighbor {open_site.endpoint_address} password simsim")
         open_site.wait_logged("bgp_session_down", place.peer_id)
         open_site.wait_up(place.peer_id)
         open_site.wait_installed(place.address, IPV4)
         # The old key is none any more.
+        before = dropped(MD5)
         frr.configure_bgp(f"neighbor {open_site.endpoint_address} password sesame")
         wait_dropped(MD5, before)
 

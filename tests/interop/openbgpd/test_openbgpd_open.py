@@ -74,9 +74,6 @@ def test_limits_rules_and_last_words(open_site: Site, tmp_path: Path) -> None:
     place = open_site.place(65010, max_prefixes=2)
     said = [Route(prefix, community="65010:66") for prefix in IPV4]
     with OpenBgpd.make(tmp_path, neighbour(open_site, place), *said) as daemon:
-        # It calls so soon that its first session may be there before the limit is.
-        open_site.wait_up(place.peer_id)
-        daemon.clear()
         eventually(
             "one too many",
             lambda: open_site.session(place.peer_id),
@@ -103,7 +100,7 @@ def test_limits_rules_and_last_words(open_site: Site, tmp_path: Path) -> None:
         open_site.set(place.peer_id, max_prefixes_action="restart", max_prefixes=1)
         daemon.clear()
         open_site.wait_error(place.peer_id, "more prefixes than it may")
-        daemon.daemon.wait_for_log("received notification: Cease, max-prefix exceeded")
+        daemon.daemon.wait_for_log("received notification: Cease, received max-prefix exceeded")
 
         open_site.set(place.peer_id, max_prefixes=3)
         daemon.clear()

@@ -50,6 +50,7 @@ async def show_peer(desk: Desk, params: Params) -> Answer:
                 for key, value in settings.items()
             },
             "settings_problem": effective.problem,
+            "settings_in_force": desk.world.speaker.settings(peer.id) == effective.settings,
         },
     }
 

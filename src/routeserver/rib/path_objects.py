@@ -1,0 +1,37 @@
+"""The objects of paths, made when somebody asks: the RIB itself only knows their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from weakref import WeakValueDictionary
+
+from routeserver.rib.path import Path, Source
+from routeserver.rib.paths import Paths
+
+
+class PathObjects:
+    def __init__(self, paths: Paths, source_of: Callable[[int], Source]) -> None:
+        self._paths = paths
+        self._source_of = source_of
+        self._made: WeakValueDictionary[int, Path] = WeakValueDictionary()
+
+    def __call__(self, number: int) -> Path:
+        """The object of a path; the same one while the path lives and somebody holds it."""
+        attribute_set = self._paths.sets[number]
+        assert attribute_set is not None  # noqa: S101 - a path that is in use has its set
+        is_stale = self._paths.is_stale(number)
+        is_demoted = self._paths.is_demoted(number)
+        made = self._made.get(number)
+        if (
+            made is None
+            or made.attribute_set is not attribute_set
+            or made.is_stale != is_stale
+            or made.is_demoted != is_demoted
+        ):
+            rejected = attribute_set.rejected
+            if rejected is None and self._paths.is_unusable(number):
+                rejected = "asks not to be kept as long-lived stale (NO_LLGR)"
+            source = self._source_of(number)
+            made = Path(source, attribute_set, is_stale, is_demoted, rejected)
+            self._made[number] = made
+        return made
