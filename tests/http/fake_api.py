@@ -18,6 +18,7 @@ TEMPORARY_KEY_ID: Final = "ASIAEXAMPLE"
 TOKEN: Final = "a/session+token=="
 EXPIRED_TOKEN: Final = "an-old-token"
 
+
 class FakeApi:
     def __init__(self) -> None:
         self.answers: dict[str, Mapping[str, Any] | Exception] = {}

@@ -11,8 +11,7 @@ import pytest
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from starlette.types import ASGIApp
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 
 from routeserver.control.access.principal import root
 from routeserver.control.api import ApiRequest

@@ -17,7 +17,7 @@ cdef class RouteReader:
     cdef list batches, sets, ends
     cdef Py_ssize_t used, count
     cdef unsigned long long rank_high
-    cdef bytes accepted_octets
+    cdef bytes accepted_octets, reach, reach_alone
     cdef unsigned int rank_low, origin, hops, accepted_hop
     cdef const unsigned char[::1] octets
     cdef const unsigned char[::1] judged
@@ -39,7 +39,7 @@ cdef class RouteReader:
                    stop=Py_ssize_t, code=cython.uint)
     cdef bint _take_mp(self, bytes data, Py_ssize_t first,
                        Py_ssize_t end) except -1
-    @cython.locals(hops=Py_ssize_t, nlri=Py_ssize_t, raw=bytes, head=bytes,
+    @cython.locals(hops=Py_ssize_t, nlri=Py_ssize_t, raw=bytes,
                    attribute_set=AttributeSet)
     cdef bint _take_reach(self, bytes data, Py_ssize_t first,
                           Py_ssize_t at, Py_ssize_t value, Py_ssize_t stop, Py_ssize_t end) except -1

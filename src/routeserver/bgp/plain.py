@@ -108,6 +108,9 @@ class RouteReader:
         self.units = _column({code: unit for code, (_, _, _, unit) in USUAL.items()})
         self.accepted_hop = 0
         """The last next hop there was nothing to say against; 0.0.0.0 never is one."""
+        self.reach = b"-"
+        """The last MP_REACH_NLRI up to its routes, and what it is called in `plain_mp`."""
+        self.reach_alone = b""
         self.accepted_octets = b""
         """The same of IPv6."""
         self.has_well_known = False
@@ -250,8 +253,12 @@ class RouteReader:
         nlri = value + 5 + hops
         if hops & ~0x30 or hops == 0x30 or hops == 0 or nlri >= stop:
             return False
-        head = MP_REACH_16 if hops == 16 else MP_REACH_32
-        raw = data[first:at] + head + data[value:nlri] + data[stop:end]
+        if not data.startswith(self.reach, value):
+            self.reach = data[value:nlri]
+            self.reach_alone = (MP_REACH_16 if hops == 16 else MP_REACH_32) + self.reach
+        raw = self.reach_alone + data[stop:end]
+        if at > first:
+            raw = data[first:at] + raw
         attribute_set = self.plain_mp.get(raw)
         if attribute_set is None:
             self.judged = raw
