@@ -23,8 +23,9 @@ from routeserver.domain.network import (
 )
 from routeserver.domain.resources import NetworkInterface, Resource, RouteServer, Vpc
 from routeserver.store import Store, StoreError
+from routeserver.store.columns import METADATA
 from routeserver.store.migrate import _SCRIPTS, head
-from routeserver.store.schema import METADATA, TABLES
+from routeserver.store.schema import TABLES
 
 
 def test_every_resource_has_a_table() -> None:
