@@ -64,3 +64,6 @@ def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_a_refresh(
         )
         assert open_site.session(place.peer_id)["times_down"] == 0
         wire.wait_replayed()
+
+        daemon.shut_down("rack 7 moves tonight")
+        open_site.wait_error(place.peer_id, "rack 7 moves tonight")  # RFC 9003

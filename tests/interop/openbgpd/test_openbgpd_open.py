@@ -69,8 +69,11 @@ def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_a_refresh(
         assert path["state"] == "rejected"
         wire.wait_replayed()
 
+        daemon.control("neighbor", open_site.endpoint_address, "down", "rack 7 moves tonight")
+        open_site.wait_error(place.peer_id, "rack 7 moves tonight")  # RFC 9003
 
-def test_limits_rules_and_last_words(open_site: Site, tmp_path: Path) -> None:
+
+def test_limits_and_rules(open_site: Site, tmp_path: Path) -> None:
     place = open_site.place(65010, max_prefixes=2)
     said = [Route(prefix, community="65010:66") for prefix in IPV4]
     with OpenBgpd.make(tmp_path, neighbour(open_site, place), *said) as daemon:
@@ -101,12 +104,6 @@ def test_limits_rules_and_last_words(open_site: Site, tmp_path: Path) -> None:
         daemon.clear()
         open_site.wait_error(place.peer_id, "more prefixes than it may")
         daemon.daemon.wait_for_log("received notification: Cease, received max-prefix exceeded")
-
-        open_site.set(place.peer_id, max_prefixes=3)
-        daemon.clear()
-        open_site.wait_up(place.peer_id)
-        daemon.control("neighbor", open_site.endpoint_address, "down", "rack 7 moves tonight")
-        open_site.wait_error(place.peer_id, "rack 7 moves tonight")
 
 
 def test_the_server_is_killed_and_learns_everything_anew_and_says_why_it_ends(
