@@ -340,3 +340,16 @@ def test_batches_already_told_are_not_changed_by_later_updates() -> None:
     assert isinstance(first, RoutesReceived)
     ((_, prefixes),) = first.batch.runs()
     assert prefixes == [parse_prefix("192.0.2.0/24")]
+
+
+def test_a_session_that_is_over_shares_no_attribute_sets_any_more() -> None:
+    """Compiled, sets are not tracked by the garbage collector: the circle of a session's table and
+    its sets has to be broken here."""
+    pair = Pair(Session(config()), Session(peer_config()), 1 << 16)
+    pair.appliance.announce(attributes_of(PEER_ASN), [parse_prefix("192.0.2.0/24")])
+    ours = pair.server
+    ours.receive(pair.appliance.data_to_send(), 1.0)
+    assert ours._receiver is not None
+    assert ours._receiver._table.plain
+    ours.connection_lost(2.0)
+    assert not ours._receiver._table.plain

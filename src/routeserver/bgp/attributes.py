@@ -84,14 +84,14 @@ class AttributeTable:
         octets = len(key) if isinstance(key, bytes) else len(key[0]) + len(key[1])
         self._octets += 2 * octets + _ENTRY_OCTETS
         if self._octets > _MAX_OCTETS:
-            self._forget_all()
+            self.forget_all()
         self.entries[key] = decoded
 
     def make_room(self, octets: int) -> None:
         """For another plain list of so many octets."""
         self._octets += octets + _PLAIN_OCTETS
         if self._octets > _MAX_OCTETS:
-            self._forget_all()
+            self.forget_all()
 
     def accepts_next_hop(self, octets: bytes) -> bool:
         """Whether there is nothing to say against an IPv4 or IPv6 next hop."""
@@ -124,7 +124,7 @@ class AttributeTable:
         if self.plain.pop(raw, None) is not None or self.plain_mp.pop(raw, None) is not None:
             self._octets -= len(raw) + _PLAIN_OCTETS
 
-    def _forget_all(self) -> None:
+    def forget_all(self) -> None:
         self.plain.clear()
         self.plain_mp.clear()
         self.entries.clear()

@@ -63,5 +63,9 @@ class Receiver:
         events, self._events = self._events, []
         return events
 
+    def end(self) -> None:
+        """The session is over: its sets are no longer shared, and hold it no longer."""
+        self._table.forget_all()
+
     def _end_batch(self) -> None:
         self._events += [RoutesReceived(batch) for batch in self._routes.take()]

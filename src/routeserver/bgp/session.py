@@ -312,6 +312,8 @@ class Session:
         self._timers.stop()
         self._end_batch()
         self._reads_plain = False
+        if self._receiver is not None:
+            self._receiver.end()
         was_established = before is FsmState.ESTABLISHED
         self._events.append(SessionClosed(reason, sent, received, was_established))
 

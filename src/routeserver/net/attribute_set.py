@@ -15,6 +15,8 @@ from typing import Final, Protocol
 
 from routeserver.net.path import PathAttributes
 
+IS_COMPILED: Final = not __file__.endswith(".py")
+
 UNUSABLE: Final = 1 << 63
 """The `rank_high` of a set whose routes may never be used: behind every other."""
 
@@ -104,6 +106,10 @@ def plain_set(
     made.rejected = None
     made._codec = codec  # noqa: SLF001 - its own class
     made._attributes = None  # noqa: SLF001
+    if IS_COMPILED:
+        # Hundreds of thousands of them, which the garbage collector would visit again and again.
+        # It cannot see their circle with the codec then: the codec breaks it when its session ends.
+        PyObject_GC_UnTrack(made)  # type: ignore[name-defined]  # noqa: F821 - in the .pxd
     return made
 
 
