@@ -12,7 +12,7 @@ cdef class RouteReader:
     cdef object _table
     cdef dict plain, plain_mp
     cdef unsigned int local_asn, peer_asn
-    cdef bint ipv4, ipv6, is_ipv6, has_well_known
+    cdef bint ipv4, ipv6, is_ipv6, has_well_known, has_any_well_known
     cdef public unsigned int max_octets
     cdef list batches, sets, ends
     cdef Py_ssize_t used, count

@@ -114,6 +114,9 @@ class RouteReader:
         self.accepted_octets = b""
         """The same of IPv6."""
         self.has_well_known = False
+        """The list that was judged last."""
+        self.has_any_well_known = False
+        """Any of the batch."""
         self.origin = 0
         self.hops = 0
         self.rank_high = 0
@@ -474,6 +477,8 @@ class RouteReader:
         else:
             self.sets.append(attribute_set)
             self.ends.append(self.count)
+            if attribute_set is not None and attribute_set.may_have_well_known:
+                self.has_any_well_known = True
 
     def _undo(self, closed: int, runs: int, count: int, used: int) -> None:
         """Back to where an UPDATE began that turned out not to be plain. It may have begun a run,
@@ -491,7 +496,10 @@ class RouteReader:
     def _flush(self) -> None:
         if self.ends:
             family = Family.IPV6 if self.is_ipv6 else Family.IPV4
-            self.batches.append(RouteBatch(family, self._words[: self.used], self.sets, self.ends))
+            batch = RouteBatch(family, self._words[: self.used], self.sets, self.ends)
+            batch.may_have_well_known = self.has_any_well_known
+            self.batches.append(batch)
+            self.has_any_well_known = False
             self.sets = []
             self.ends = []
         self.used = self.count = 0

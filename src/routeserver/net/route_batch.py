@@ -23,10 +23,11 @@ def words_a_prefix(family: Family) -> int:
 
 class RouteBatch:
     """`sets[n]` is what the prefixes before `ends[n]` (and behind the run before) carry; None where
-    they are withdrawn. `ends` counts prefixes.
+    they are withdrawn. `ends` counts prefixes. `may_have_well_known` as of an attribute set, for
+    all of them.
     """
 
-    __slots__ = ("ends", "family", "sets", "words")
+    __slots__ = ("ends", "family", "may_have_well_known", "sets", "words")
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class RouteBatch:
         self.words = words
         self.sets = sets
         self.ends = ends
+        self.may_have_well_known = True
 
     def __len__(self) -> int:
         return self.ends[-1] if self.ends else 0

@@ -17,7 +17,7 @@ some 200 bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
@@ -83,7 +83,7 @@ class ImportPolicy:
 
     def apply(self, batch: RouteBatch) -> RouteBatch:
         """The same batch when there is nothing to change in it."""
-        if self.is_empty or (self._has_no_rules and self._are_plain(batch.sets)):
+        if self.is_empty or (self._has_no_rules and not batch.may_have_well_known):
             return batch
         judged = [None if run is None else self._judge(run) for run in batch.sets]
         if all(run is None or run.whole is TAKEN for run in judged):
@@ -152,11 +152,6 @@ class ImportPolicy:
     def _has_no_rules(self) -> bool:
         """Only GRACEFUL_SHUTDOWN can change anything."""
         return not self._rules and self._default is TAKEN
-
-    def _are_plain(self, sets: Iterable[AttributeSet | None]) -> bool:
-        """Whether none of them can have GRACEFUL_SHUTDOWN, which is told before anything is
-        decoded."""
-        return not any(one is not None and one.may_have_well_known for one in sets)
 
     def _verdict(self, rules: Sequence[_Compiled], shutdown: bool, prefix: Prefix) -> Verdict:
         med = preference = None
