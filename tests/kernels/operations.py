@@ -127,7 +127,7 @@ class Work:
             prefixes = random.choices(self.prefixes[family], k=random.choice([1, 4, 30, 400]))
             chosen = None if random.randrange(3) < withdraws else random.choice(self.sets)
             runs.append((chosen, prefixes))
-        applied = self.rib.apply(peer_id, RouteBatch.of(family, runs), self.now)
+        applied = self.rib.apply(peer_id, RouteBatch.of(family, runs))
         return f"apply {peer_id} {family} {applied}"
 
     def settle(self) -> Iterator[str]:

@@ -205,6 +205,7 @@ class Daemon:
                 self._losses.clear()
                 self._pacing.flush()
                 desired = {spec.session_id: spec for spec in sessions}
+                self._told = {known: one for known, one in self._told.items() if known in desired}
                 self._say(Converged(serial, self._engine.converge(desired, handovers)))
             case (
                 Ready()

@@ -1,6 +1,6 @@
 """The log lines of FIB changes: the first of a change at once, what follows it summed up.
 
-A full table arrives in hundreds of slices, and a line for each would cost more than deciding them.
+A full table arrives in hundreds of slices, and nobody reads a line for each.
 """
 
 from __future__ import annotations

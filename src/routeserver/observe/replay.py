@@ -190,7 +190,7 @@ class _Replay:
                     self._owner = session
                     self._rib.peer_up(_source(replayed.config, event))
                 case RoutesReceived(batch):
-                    self._rib.apply(PEER, batch, self._now)
+                    self._rib.apply(PEER, batch)
                 case SessionClosed() if session == self._owner:
                     self._rib.peer_down(PEER)
                 case _:

@@ -35,7 +35,7 @@ UNUSED = 0x200
 WARMED = 128
 IS_COMPILED = not __file__.endswith(".py")
 HAS_BUCKETS = IS_COMPILED
-"""Interpreted, a dict finds records ten times as fast as the loops over buckets do."""
+"""Interpreted, a dict finds records sooner than loops over buckets do."""
 
 _NO_WORDS = array("I")
 

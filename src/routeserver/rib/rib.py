@@ -81,7 +81,7 @@ class Rib:
             self._scan()
         self._tidy()
 
-    def apply(self, peer_id: str, batch: RouteBatch, now: float = 0.0) -> Applied:  # noqa: ARG002
+    def apply(self, peer_id: str, batch: RouteBatch) -> Applied:
         """Take in what one peer sent, in its order.
 
         Raises KeyError for a peer that has not been announced by `peer_up`.

@@ -96,7 +96,7 @@ class Server:
         for event in events:
             match event:
                 case RoutesReceived(batch):
-                    self.rib.apply(source.peer_id, batch, 1)
+                    self.rib.apply(source.peer_id, batch)
                 case UpdateIgnored(reason):
                     self.ignored.append(reason)
                 case SessionClosed():

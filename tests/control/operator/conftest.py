@@ -142,7 +142,7 @@ class Office:
             own = [parse_prefix(p) for p in prefixes if (":" in p) == (family is Family.IPV6)]
             if own:
                 batch = RouteBatch.of(family, [(set_of(attributes, rejected), own)])
-                rib.apply(peer_id, batch, at)
+                rib.apply(peer_id, batch)
         while rib.pending():
             delta = rib.decide(1000, at)
             self.world.fib_changed(server, delta)

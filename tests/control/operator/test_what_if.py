@@ -130,7 +130,7 @@ async def test_routes_may_come_and_go_while_it_looks(
                 office.announce("rsp-2", *some, asns=(1, 2))
             else:
                 batch = RouteBatch.of(Family.IPV4, [(None, [parse_prefix(p) for p in some])])
-                rib.apply(chance.choice(["rsp-1", "rsp-2"]), batch, 0.0)
+                rib.apply(chance.choice(["rsp-1", "rsp-2"]), batch)
                 while rib.pending():
                     office.world.fib_changed("rs-1", rib.decide(1000, 0.0))
             await asyncio.sleep(0)
