@@ -16,6 +16,7 @@ from routeserver.bfd.authentication import BfdAuth
 from routeserver.bfdd import meeting
 from routeserver.bfdd.channel import Ready, decode
 from routeserver.bfdd.client import BfdDaemon, BfdDaemonError, DaemonTimers
+from routeserver.bfdd.daemon import Daemon
 from routeserver.bfdd.engine import BfdEngine
 from routeserver.bfdd.process import DaemonProcess
 from routeserver.bfdd.spec import BfdChange, BfdSpec, Standing
@@ -306,3 +307,16 @@ async def test_a_new_daemon_of_no_use_is_not_tried_for_ever(
     with pytest.raises(BfdDaemonError, match="speaks protocol"):
         await daemon.start()
     assert await DaemonProcess.find(site.folder) is None
+
+
+async def test_a_loss_told_to_a_server_that_is_already_dead_is_kept_for_the_next() -> None:
+    daemon = Daemon(port=0, linger_s=60)
+    try:
+        daemon._is_led = True
+        lost = BfdChange("here", up=False, reason="told", at=1.0, failure=True)
+        daemon._changed(lost)
+        assert daemon._losses == {}, "a server that lives has heard it"
+        daemon._take_back()
+        assert daemon._losses == {"here": lost}
+    finally:
+        daemon.close()
