@@ -24,7 +24,8 @@ DEMO: Final = Path(__file__).parents[1] / "demo"
 
 RINGS: Final[tuple[frozenset[str], ...]] = (
     frozenset({"net"}),
-    frozenset({"bgp", "bfd", "rib", "ec2", "domain"}),
+    frozenset({"bgp", "bfd", "rib", "ec2", "domain", "netlink"}),
+    frozenset({"netd"}),
     frozenset({"speaker", "bfdd", "store", "dataplane", "fabric", "observe"}),
     frozenset({"control"}),
     frozenset({"http"}),

@@ -1,0 +1,222 @@
+"""Everything that may be asked of the privileged helper. What is not here cannot be had from it.
+
+A `namespace` is the id of a VPC, whose network namespace has that name under /run/netns, or
+`HERE`: the namespace that the helper was started in. Only what the helper itself has made is ever
+entered, changed or removed (it is marked from the inside before it gets its name), with two
+exceptions that it checks more narrowly: `HERE`, where it writes nothing but routes and next hops of
+this project's protocol number in the tables it was started for and addresses of the interface it
+was started for; and the namespace that a `Plug` names, where it puts one interface.
+
+Names of devices are at most 15 octets. Addresses are text, with a prefix length where that is
+said. Every order is answered by one `Done`, or by `Failed`; those that open something carry its
+descriptor beside the answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+HERE: Final = ""
+
+ROUTE_PROTOCOL: Final = 179
+"""The protocol number (rtm_protocol, nh_protocol) of every route, rule and next hop that is ours;
+nothing else in the kernel is ever touched. Not assigned in iproute2's rt_protos."""
+
+
+# --- sockets --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OpenListener:
+    """A non-blocking TCP socket that listens; the address may be bound before it exists."""
+
+    namespace: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBfdReceiver:
+    """As `bfdd.sockets.open_listener` makes it: UDP, bound, tells the TTL of what comes."""
+
+    namespace: str
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBfdSender:
+    """As `bfdd.sockets.open_sender` makes it: UDP on a source port of its own, TTL 255."""
+
+    namespace: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNetlink:
+    """A NETLINK_ROUTE socket in the namespace. Whoever holds it may look (dumps, notifications) but
+    not write: the kernel asks for the writer's own privilege, too."""
+
+    namespace: str
+
+
+# --- the shape of a VPC ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MakeNamespace:
+    """Forwarding on, loopback up, no redirects, no reverse-path filter, strict ARP. Making one that
+    is there already, and ours, does nothing."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveNamespace:
+    """With all that is in it; what was plugged elsewhere goes with it. Removing none does nothing."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListNamespaces:
+    """Those that this server has made, in this life of it or an earlier one."""
+
+
+@dataclass(frozen=True, slots=True)
+class MakeBridge:
+    """Up, without spanning tree, with these addresses (each with its prefix length) and no others."""
+
+    namespace: str
+    name: str
+    alias: str
+    mac: str
+    mtu: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plug:
+    """A veth pair between a bridge of a VPC and another namespace.
+
+    `port` is the end on the bridge, `device` the end in the namespace at `target`, an absolute path
+    of a network namespace (/run/netns/fw-a, /proc/1234/ns/net). There it gets its hardware address,
+    addresses with prefix lengths, MTU and, where `routers` are given and no default route is
+    there, a default route by each. A pair that is there already and differs is made anew.
+    """
+
+    namespace: str
+    bridge: str
+    port: str
+    alias: str
+    target: str
+    device: str
+    mac: str
+    mtu: int
+    addresses: tuple[str, ...]
+    routers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a port lets through. Always: only frames from this hardware address, and ARP that says
+    no other. With `check` (source/destination check): only packets from these addresses, and to
+    them."""
+
+    namespace: str
+    port: str
+    mac: str
+    addresses: tuple[str, ...]
+    check: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MakeOutside:
+    """The internet gateway: a veth pair from the VPC to what stands for the outside.
+
+    The end in the VPC is `port` with `address`; the other is `device` with `outside_address` in the
+    namespace at `target`, or in `HERE` when that is empty. There, routes to `destinations` lead
+    back into the VPC.
+    """
+
+    namespace: str
+    port: str
+    alias: str
+    target: str
+    device: str
+    mtu: int
+    address: str
+    outside_address: str
+    destinations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveLink:
+    """A bridge, or the end in the VPC of a pair, whose other end goes with it."""
+
+    namespace: str
+    name: str
+
+
+# --- routes ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Rtnetlink messages back to back, in order: routes, rules, next hops, neighbours, addresses
+    (RTM_NEW… and RTM_DEL…), bridge forwarding entries; nothing that makes or moves a link.
+
+    Their sequence numbers are their places from 1; no message asks for an answer (NLM_F_ACK), the
+    kernel reports what it refuses. The answer comes when all of them have been carried out.
+    """
+
+    namespace: str
+    messages: bytes
+
+
+Order: TypeAlias = (
+    OpenListener
+    | OpenBfdReceiver
+    | OpenBfdSender
+    | OpenNetlink
+    | MakeNamespace
+    | RemoveNamespace
+    | ListNamespaces
+    | MakeBridge
+    | Plug
+    | Guard
+    | MakeOutside
+    | RemoveLink
+    | Write
+)
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One message of a `Write` that the kernel refused: its place from 1, and the errno."""
+
+    place: int
+    errno: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """`names` answers ListNamespaces, `refused` answers Write."""
+
+    names: tuple[str, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Nothing was done, or what was begun was undone; one line with the remedy."""
+
+    reason: str
+    errno: int = 0
+
+
+Answer: TypeAlias = Done | Failed
