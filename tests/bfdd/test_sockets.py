@@ -8,13 +8,12 @@ from ipaddress import ip_address
 
 import pytest
 
-from routeserver.bfdd.sockets import (
-    ANCILLARY_SIZE,
+from routeserver.bfdd.sockets import ANCILLARY_SIZE, received_ttl
+from routeserver.netd.sockets import (
     SocketError,
     bound_addresses,
-    open_listener,
-    open_sender,
-    received_ttl,
+    open_bfd_receiver,
+    open_bfd_sender,
 )
 from tests.bfdd.support import Place
 
@@ -40,12 +39,12 @@ def test_a_packet_arrives_with_the_ttl_it_was_sent_with(place: Place, address: s
     local = ip_address(address)
     bound = bound_addresses(local.version, place.port)
     with (
-        closing(open_listener(local, place.port, bound)) as listener,
-        closing(open_sender(local)) as one,
+        closing(open_bfd_receiver(local, place.port, bound)) as listener,
+        closing(open_bfd_sender(local)) as one,
     ):
         bound = bound_addresses(local.version, place.port)
         with pytest.raises(SocketError, match="in use by another process"):
-            open_listener(local, place.port, bound)
+            open_bfd_receiver(local, place.port, bound)
         listener.setblocking(True)
         listener.settimeout(20)
         one.sendto(b"x", (address, place.port))
@@ -55,7 +54,7 @@ def test_a_packet_arrives_with_the_ttl_it_was_sent_with(place: Place, address: s
 
 
 def test_each_sender_has_a_source_port_of_its_own(place: Place) -> None:
-    senders = [open_sender(ip_address(place.here)) for _ in range(200)]
+    senders = [open_bfd_sender(ip_address(place.here)) for _ in range(200)]
     assert len({sender.getsockname()[1] for sender in senders}) == 200
     for sender in senders:
         sender.close()

@@ -28,16 +28,15 @@ from routeserver.bfd.session import BfdSession
 from routeserver.bfdd.deadlines import Deadlines
 from routeserver.bfdd.discards import Discards
 from routeserver.bfdd.running import Listener, Running
-from routeserver.bfdd.sockets import (
-    ANCILLARY_SIZE,
+from routeserver.bfdd.sockets import ANCILLARY_SIZE, received_ttl
+from routeserver.bfdd.spec import BFD_PORT, BfdChange, BfdSpec, Standing
+from routeserver.netd.sockets import (
     Address,
     SocketError,
     bound_addresses,
-    open_listener,
-    open_sender,
-    received_ttl,
+    open_bfd_receiver,
+    open_bfd_sender,
 )
-from routeserver.bfdd.spec import BFD_PORT, BfdChange, BfdSpec, Standing
 
 _DATAGRAM_SIZE: Final = 256  # a control packet's length field cannot say more
 _DATAGRAMS_PER_TURN: Final = 512
@@ -134,7 +133,7 @@ class BfdEngine:
         if pair in self._by_pair:
             other = self._by_pair[pair].spec.session_id
             raise SocketError(f"BFD from {local} to {remote} is already session {other}")
-        sender = open_sender(local)
+        sender = open_bfd_sender(local)
         try:
             listener = self._listen(local)
         except SocketError:
@@ -197,7 +196,7 @@ class BfdEngine:
         if listener is None:
             if local.version not in self._bound:
                 self._bound[local.version] = bound_addresses(local.version, self._port)
-            opened = open_listener(local, self._port, self._bound[local.version])
+            opened = open_bfd_receiver(local, self._port, self._bound[local.version])
             listener = Listener(str(local), opened)
             self._listeners[listener.local] = listener
             self._loop.add_reader(listener.socket, self._drain, listener)

@@ -50,5 +50,5 @@ class Netd(Protocol):
         ...
 
     async def do(self, order: Doing) -> Done:
-        """Raises NetdError. Messages of a Write that the kernel refused are in the answer instead."""
+        """Raises NetdError. What the kernel refused of a Write is in the answer instead."""
         ...

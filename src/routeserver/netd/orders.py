@@ -38,7 +38,7 @@ class OpenListener:
 
 @dataclass(frozen=True, slots=True)
 class OpenBfdReceiver:
-    """As `bfdd.sockets.open_listener` makes it: UDP, bound, tells the TTL of what comes."""
+    """As `netd.sockets.open_bfd_receiver` makes it: UDP, bound, tells the TTL of what comes."""
 
     namespace: str
     address: str
@@ -47,7 +47,7 @@ class OpenBfdReceiver:
 
 @dataclass(frozen=True, slots=True)
 class OpenBfdSender:
-    """As `bfdd.sockets.open_sender` makes it: UDP on a source port of its own, TTL 255."""
+    """As `netd.sockets.open_bfd_sender` makes it: UDP on a source port of its own, TTL 255."""
 
     namespace: str
     address: str
@@ -74,7 +74,7 @@ class MakeNamespace:
 
 @dataclass(frozen=True, slots=True)
 class RemoveNamespace:
-    """With all that is in it; what was plugged elsewhere goes with it. Removing none does nothing."""
+    """With all that is in it, and what was plugged elsewhere. Removing none does nothing."""
 
     name: str
 
@@ -86,7 +86,7 @@ class ListNamespaces:
 
 @dataclass(frozen=True, slots=True)
 class MakeBridge:
-    """Up, without spanning tree, with these addresses (each with its prefix length) and no others."""
+    """Up, without spanning tree, with these addresses (with prefix lengths) and no others."""
 
     namespace: str
     name: str
