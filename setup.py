@@ -13,6 +13,7 @@ from setuptools import Extension, setup
 KERNELS = (
     "routeserver.bgp.plain",
     "routeserver.net.attribute_set",
+    "routeserver.rib.choices",
     "routeserver.rib.paths",
     "routeserver.rib.prefix_table",
 )

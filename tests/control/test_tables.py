@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from routeserver.control.reconcile import tables as under_test
 from routeserver.control.reconcile.tables import Owners, RouteTables
 from routeserver.dataplane.memory import MemoryDataPlane
-from routeserver.domain.plan import Change
-from routeserver.domain.routing import TableIntent, Verdicts, desired
+from routeserver.domain.plan import Change, Tally
+from routeserver.domain.routing import Entry, TableIntent, Verdicts, desired
 from routeserver.net.attribute_set import set_of
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.net.prefix import Family, Prefix, parse_prefix
@@ -58,6 +58,18 @@ class FailingOnce(MemoryDataPlane):
             self.fail = False
             raise OSError("no buffer space")
         await super().apply(route_table_id, changes)
+
+    async def assign(
+        self,
+        route_table_id: str,
+        prefixes: Sequence[Prefix],
+        numbers: Sequence[int],
+        entries: Sequence[Entry | None],
+    ) -> Tally:
+        if self.fail:
+            self.fail = False
+            raise OSError("no buffer space")
+        return await super().assign(route_table_id, prefixes, numbers, entries)
 
     async def forget(self, route_table_id: str) -> None:
         if self.fail:

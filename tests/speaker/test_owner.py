@@ -39,7 +39,26 @@ class Tap:
         self.resumed.set()
 
 
-def _owner(sink: RecordingSink) -> RibOwner:
+class RecordingFollower:
+    """Notes what it is told, and how much the RIB still had when a peer was lost."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, ...]] = []
+        self.rib = Rib()
+        self.routes_at_loss = 0
+
+    def routes_touched(self, route_server_id: str, batch: RouteBatch | None) -> None:
+        self.told.append(("touched", "all" if batch is None else str(len(batch))))
+
+    def peer_lost(self, route_server_id: str, peer_id: str) -> None:
+        self.told.append(("lost", peer_id))
+        self.routes_at_loss = self.rib.counts.rib_routes
+
+    def peer_back(self, peer_id: str) -> None:
+        self.told.append(("back", peer_id))
+
+
+def _owner(sink: RecordingSink, follower: RecordingFollower | None = None) -> RibOwner:
     owner = RibOwner(
         "rs-1",
         rib=Rib(),
@@ -47,7 +66,10 @@ def _owner(sink: RecordingSink) -> RibOwner:
         sink=sink,
         clock=lambda: 0.0,
         slice_size=SLICE,
+        follower=follower,
     )
+    if follower is not None:
+        follower.rib = owner.rib
     owner.session_up(Source("rsp-a", "rse-1", 1, 1))
     return owner
 
@@ -118,3 +140,31 @@ async def test_a_closed_owner_decides_nothing_more(sink: RecordingSink) -> None:
     owner.session_down("rsp-a")
     await asyncio.sleep(0)
     assert sink.deltas == []
+
+
+async def test_a_follower_is_told_of_a_loss_before_the_first_route_goes(
+    sink: RecordingSink,
+) -> None:
+    follower = RecordingFollower()
+    owner = _owner(sink, follower)
+    owner.session_up(Source("rsp-b", "rse-1", 2, 2))
+    owner.apply("rsp-a", _announced(list(synthetic_prefixes(15))), Tap())
+    assert follower.told == [("back", "rsp-a"), ("back", "rsp-b"), ("touched", "15")]
+    await sink.until(lambda: len(sink.fibs.get("rs-1", {})) == 15)
+    owner.session_down("rsp-a")
+    assert follower.told[3:] == [("lost", "rsp-a"), ("touched", "all")]
+    assert follower.routes_at_loss == 15
+    await sink.until(lambda: not sink.fibs["rs-1"])
+
+
+async def test_a_follower_hears_nothing_of_a_peer_whose_routes_are_kept(
+    sink: RecordingSink,
+) -> None:
+    follower = RecordingFollower()
+    owner = _owner(sink, follower)
+    owner.configure(persist=True, duration_s=60)
+    owner.apply("rsp-a", _announced(list(synthetic_prefixes(5))), Tap())
+    owner.session_down("rsp-a")
+    assert follower.told == [("back", "rsp-a")]
+    owner.peer_removed("rsp-a")
+    assert follower.told[1:] == [("lost", "rsp-a")]

@@ -128,6 +128,7 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         ),
         limits=Limits(quotas.routes_per_peer, quotas.routes_per_fib),
         started_at=started_at,
+        follower=world if data_plane.wants_alternatives else None,
     )
     world.attach(speaker, bfd)
     try:

@@ -24,6 +24,7 @@ from routeserver.control.reconcile.tables import RouteTables
 from routeserver.dataplane import DataPlane
 from routeserver.domain.routing import Entry
 from routeserver.net.prefix import Prefix
+from routeserver.net.route_batch import RouteBatch
 from routeserver.rib.fib import FibDelta
 from routeserver.rib.path import Path
 from routeserver.rib.rib import Rib
@@ -50,7 +51,8 @@ class World:
     circle."""
 
     def __init__(self, data_plane: DataPlane, wall_clock: Callable[[], float] = time.time) -> None:
-        self.tables = RouteTables(data_plane, self._fib)
+        self.data_plane = data_plane
+        self.tables = RouteTables(data_plane, self._fib, self._is_deciding)
         self.sessions: dict[str, SessionHistory] = {}
         """By peer id; peers that never had a session are not in it."""
         self.fib_changes: Counter[str] = Counter()
@@ -68,6 +70,9 @@ class World:
         rib = self.speaker.rib(route_server_id)
         return NOTHING if rib is None else rib.fib
 
+    def _is_deciding(self, route_server_id: str) -> bool:
+        return self.speaker.is_deciding(route_server_id)
+
     def keep_only(self, peer_ids: Container[str]) -> None:
         """Forget the history of peers that are no longer wanted."""
         for peer_id in [known for known in self.sessions if known not in peer_ids]:
@@ -80,6 +85,16 @@ class World:
         self.fib_log.add(route_server_id, changed, delta.withdrawn)
         self.fib_changes[route_server_id] += changed
         self.tables.fib_changed(route_server_id, delta)
+
+    def routes_touched(self, route_server_id: str, batch: RouteBatch | None) -> None:
+        self.tables.routes_touched(route_server_id, batch)
+
+    def peer_lost(self, route_server_id: str, peer_id: str) -> None:
+        del route_server_id
+        self.data_plane.peer_lost(peer_id)
+
+    def peer_back(self, peer_id: str) -> None:
+        self.data_plane.peer_back(peer_id)
 
     def session_changed(self, peer_id: str, up: bool, reason: str) -> None:
         log.info("bgp_session_up" if up else "bgp_session_down", peer_id=peer_id, reason=reason)

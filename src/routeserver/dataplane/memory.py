@@ -8,20 +8,23 @@ loop. Cost per route: one dict slot of 40 to 80 bytes, and the prefix; the entry
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from routeserver.domain.plan import Change, apply_to
+from routeserver.domain.plan import Change, Tally, apply_to
 from routeserver.domain.routing import Entry
+from routeserver.domain.topology import Topology
 from routeserver.net.prefix import Prefix
 from routeserver.net.sharded_dict import ShardedDict
 
 _NO_ROUTES: Final[Mapping[Prefix, Entry]] = MappingProxyType({})
+_NOTHING: Final[Mapping[Any, str]] = MappingProxyType({})
 
 
 class MemoryDataPlane:
     survives_restart: Final = False
+    wants_alternatives: bool = False
 
     def __init__(self) -> None:
         self._tables: dict[str, ShardedDict[Prefix, Entry]] = {}
@@ -29,6 +32,30 @@ class MemoryDataPlane:
     async def apply(self, route_table_id: str, changes: Sequence[Change]) -> None:
         if changes:
             apply_to(self._table(route_table_id), changes)
+
+    async def assign(
+        self,
+        route_table_id: str,
+        prefixes: Sequence[Prefix],
+        numbers: Sequence[int],
+        entries: Sequence[Entry | None],
+    ) -> Tally:
+        table = self._table(route_table_id)
+        installed = replaced = removed = 0
+        for prefix, number in zip(prefixes, numbers, strict=True):
+            before, after = table.get(prefix), entries[number]
+            if before == after:
+                continue
+            if after is None:
+                removed += 1
+                del table[prefix]
+                continue
+            if before is None:
+                installed += 1
+            elif not before.leads_like(after):
+                replaced += 1
+            table[prefix] = after
+        return Tally(installed=installed, removed=removed, replaced=replaced)
 
     def read(self, route_table_id: str) -> Mapping[Prefix, Entry]:
         table = self._tables.get(route_table_id)
@@ -39,6 +66,26 @@ class MemoryDataPlane:
         if table is not None:
             for _ in table.clearing():
                 await asyncio.sleep(0)
+
+    def refused(self, route_table_id: str) -> Mapping[Prefix, str]:
+        del route_table_id
+        return _NOTHING
+
+    async def written(self) -> None:
+        """Everything is, at once."""
+
+    async def converge(self, topology: Topology) -> Mapping[str, str]:
+        del topology
+        return _NOTHING
+
+    async def sweep(self, keeping: Collection[str]) -> None:
+        """Nothing is left of earlier lives."""
+
+    def peer_lost(self, peer_id: str) -> None:
+        """No packets, no hurry."""
+
+    def peer_back(self, peer_id: str) -> None:
+        """As little."""
 
     def _table(self, route_table_id: str) -> ShardedDict[Prefix, Entry]:
         if route_table_id not in self._tables:

@@ -19,6 +19,8 @@ class ChangeKind(StrEnum):
     REPLACE = "replace"
     INSTALL = "install"
     REMOVE = "remove"
+    REORDER = "reorder"
+    """The route stays; what would be taken without it is something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class Change:
     def kind(self) -> ChangeKind:
         if self.after is None:
             return ChangeKind.REMOVE
-        return ChangeKind.INSTALL if self.before is None else ChangeKind.REPLACE
+        if self.before is None:
+            return ChangeKind.INSTALL
+        return ChangeKind.REORDER if self.before.leads_like(self.after) else ChangeKind.REPLACE
 
 
 def diff(
@@ -82,6 +86,8 @@ def apply_to(table: MutableMapping[Prefix, Entry], changes: Sequence[Change]) ->
 
 @dataclass(frozen=True, slots=True)
 class Tally:
+    """How many routes came, went and moved."""
+
     installed: int
     removed: int
     replaced: int

@@ -14,11 +14,11 @@ bytes; the sentence is shared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from heapq import nsmallest
 from ipaddress import IPv4Address, IPv6Address
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from routeserver.net.prefix import Prefix
 
@@ -48,15 +48,45 @@ class BestPath(Protocol):
 Fibs: TypeAlias = Mapping[str, Mapping[Prefix, BestPath]]
 """The FIB of each route server, by its id."""
 
+Offer: TypeAlias = tuple[str, BestPath]
+"""A route server's id and a path of it."""
+
+OthersOf: TypeAlias = Callable[[str, Prefix], Sequence[BestPath]]
+"""The usable paths of a route server to a prefix that are not its best one, best first."""
+
+MAX_ALTERNATIVES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Whose path would be taken if those before it were gone, and the interface it leads to."""
+
+    peer_id: str
+    network_interface_id: str
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A propagated route of a table; `next_hop` is the address that was resolved, in text."""
+    """A propagated route of a table; `next_hop` is the address that was resolved, in text.
+
+    `alternatives` are the next candidates in the order of the decision, as far as the first that
+    leads to another interface; empty for a data plane that does not ask for them.
+    """
 
     network_interface_id: str
     next_hop: str
     route_server_id: str
     peer_id: str
+    alternatives: tuple[Alternative, ...] = ()
+
+    def leads_like(self, other: Entry) -> bool:
+        """The two are the same route, whatever would be taken without it."""
+        return self == other or (
+            self.peer_id == other.peer_id
+            and self.network_interface_id == other.network_interface_id
+            and self.next_hop == other.next_hop
+            and self.route_server_id == other.route_server_id
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +119,15 @@ def desired(
     fibs: Fibs,
     interface_of: InterfaceOf,
     installed: Mapping[Prefix, Entry],
+    others_of: OthersOf | None = None,
 ) -> Verdicts:
     """The verdicts on `prefixes` alone, each given once; `installed` is what the whole table holds.
 
-    A table that is full keeps what it has; room is given to newcomers in prefix order.
+    A table that is full keeps what it has; room is given to newcomers in prefix order. Entries have
+    alternatives where `others_of` is given.
     """
     tables = [(rs_id, fibs[rs_id]) for rs_id in intent.route_server_ids if rs_id in fibs]
-    resolve = _Resolver(intent, interface_of)
+    resolve = Resolver(intent.vpc_id, interface_of)
     verdicts = Verdicts()
     newcomers: dict[Prefix, Entry] = {}
     others = len(installed)
@@ -106,20 +138,23 @@ def desired(
         if offers:
             entry = _choose(intent, prefix, offers, resolve, verdicts.rejected)
             if entry is not None:
+                if others_of is not None:
+                    entry = _with_alternatives(entry, prefix, offers, resolve, others_of)
                 (verdicts.entries if prefix in installed else newcomers)[prefix] = entry
     _admit(intent, newcomers, others + len(verdicts.entries), verdicts)
     return verdicts
 
 
-class _Resolver:
+class Resolver:
     """Paths to entries: each distinct path is made an entry once, each distinct next hop asked for
     once.
     """
 
-    def __init__(self, intent: TableIntent, interface_of: InterfaceOf) -> None:
-        self._intent = intent
+    def __init__(self, vpc_id: str, interface_of: InterfaceOf) -> None:
+        self._vpc_id = vpc_id
         self._interface_of = interface_of
         self._entries: dict[tuple[str, BestPath], Entry | str] = {}
+        self._followed: dict[tuple[Entry, tuple[Offer, ...]], Entry] = {}
         self._interfaces: dict[NextHop, str | None] = {}
 
     def __call__(self, rs_id: str, path: BestPath) -> Entry | str:
@@ -129,23 +164,43 @@ class _Resolver:
             found = self._entries[rs_id, path] = self._resolve(rs_id, path)
         return found
 
+    def followed(self, entry: Entry, others: Sequence[Offer]) -> Entry:
+        """The entry with those alternatives of `others`, best first, that lead anywhere."""
+        key = entry, tuple(others)
+        found = self._followed.get(key)
+        if found is None:
+            found = self._followed[key] = replace(entry, alternatives=self._chain(entry, others))
+        return found
+
+    def _chain(self, entry: Entry, others: Sequence[Offer]) -> tuple[Alternative, ...]:
+        chain: list[Alternative] = []
+        for rs_id, path in others:
+            other = self(rs_id, path)
+            if isinstance(other, str):
+                continue
+            chain.append(Alternative(other.peer_id, other.network_interface_id))
+            if (
+                other.network_interface_id != entry.network_interface_id
+                or len(chain) == MAX_ALTERNATIVES
+            ):
+                break
+        return tuple(chain)
+
     def _resolve(self, rs_id: str, path: BestPath) -> Entry | str:
         address = _unmapped(path.next_hop)
         if address not in self._interfaces:
             self._interfaces[address] = self._interface_of(address)
         interface = self._interfaces[address]
         if interface is None:
-            return (
-                f"The next hop {address} belongs to no network interface in {self._intent.vpc_id}."
-            )
+            return f"The next hop {address} belongs to no network interface in {self._vpc_id}."
         return Entry(interface, str(address), rs_id, path.source.peer_id)
 
 
 def _choose(
     intent: TableIntent,
     prefix: Prefix,
-    offers: list[tuple[str, BestPath]],
-    resolve: _Resolver,
+    offers: list[Offer],
+    resolve: Resolver,
     rejected: dict[tuple[str, Prefix], str],
 ) -> Entry | None:
     """The entry of the best offer that can be installed at all; the others are rejected."""
@@ -170,6 +225,16 @@ def _choose(
                 f"Route server {winner.route_server_id} has the better path to this destination."
             )
     return winner
+
+
+def _with_alternatives(
+    entry: Entry, prefix: Prefix, offers: list[Offer], resolve: Resolver, others_of: OthersOf
+) -> Entry:
+    others = [(rs_id, path) for rs_id, _ in offers for path in others_of(rs_id, prefix)]
+    if len(offers) > 1:
+        others += [offer for offer in offers if resolve(*offer) != entry]
+        others.sort(key=lambda offer: (offer[1].key, offer[0]))
+    return resolve.followed(entry, others) if others else entry
 
 
 def _admit(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
 from routeserver.net.route_batch import prefixes_of, to_words, words_a_prefix
+from routeserver.rib.choices import choices
+from routeserver.rib.decision import best_first
 from routeserver.rib.path import Path
 from routeserver.rib.prefix_table import PrefixTable
 
@@ -57,6 +59,36 @@ class Fib(Mapping[Prefix, Path]):
     def __len__(self) -> int:
         return sum(table.best_paths for table in self._tables)
 
+    # --- more than the best path ------------------------------------------------------------------
+
+    def others(self, prefix: Prefix) -> list[Path]:
+        """The usable paths of the prefix that are not its best one, best first."""
+        table = self._tables[1 if prefix & IPV6_BIT else 0]
+        record = find(table, prefix)
+        if not record:
+            return []
+        best = table.best_of(record)
+        return self._in_order(number for number in table.routes_of(record) if number != best)
+
+    def choices(
+        self, family: Family, words: array[int], start: int, end: int, *, whole: bool
+    ) -> tuple[array[int], list[list[Path]]]:
+        """Of many prefixes (those numbered `start` to `end`, exclusive, of an array of words): the
+        number of the choice of each, and what each number is.
+
+        A choice is the best path and, with `whole`, the others behind it, best first. Number 0 is
+        no best path, and empty.
+        """
+        table = self._tables[0 if family is Family.IPV4 else 1]
+        numbers, found = choices(table, words, start, end, whole)
+        return numbers, [
+            [self._path(paths[0]), *self._in_order(paths[1:])] if paths else [] for paths in found
+        ]
+
+    def _in_order(self, numbers: Iterable[int]) -> list[Path]:
+        paths = [self._path(number) for number in numbers]
+        return best_first(path for path in paths if path.rejected is None)
+
 
 class FibDelta(Mapping[Prefix, Path | None]):
     """The prefixes whose best path one slice changed; None where there is none any more.
@@ -79,6 +111,10 @@ class FibDelta(Mapping[Prefix, Path | None]):
 
     def __getitem__(self, prefix: Prefix) -> Path | None:
         return self._fib.get(prefix)
+
+    def parts(self) -> Iterator[tuple[Family, array[int]]]:
+        """The prefixes as words, by family."""
+        return iter(self._words)
 
     def __iter__(self) -> Iterator[Prefix]:
         for family, words in self._words:

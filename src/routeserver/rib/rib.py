@@ -69,7 +69,7 @@ class Rib:
         self._has_void = False
         self._no_room = f"The FIB already holds its maximum of {max_fib_routes} prefixes."
         self._path = PathObjects(self._paths, self._generations.source_of)
-        self.fib: Mapping[Prefix, Path] = Fib(self._tables, self._path)
+        self.fib: Fib = Fib(self._tables, self._path)
         """The best path of each prefix as far as decided; the live table, to be read and not kept
         across a change."""
 
@@ -236,6 +236,11 @@ class Rib:
         return self._max_fib_routes - len(self.fib)
 
     # --- what there is ----------------------------------------------------------------------------
+
+    @property
+    def is_contested(self) -> bool:
+        """There may be prefixes with more than one path."""
+        return len(self._generations.peers) > 1
 
     @property
     def refused(self) -> Mapping[Prefix, str]:

@@ -28,7 +28,7 @@ from routeserver.rib.prefix_table import IS_COMPILED
 from routeserver.rib.restart import Demote, RestartTerms
 from routeserver.rib.retention import Drop, Hold, Retention, Sweep
 from routeserver.rib.rib import Rib
-from routeserver.speaker.spec import Sink
+from routeserver.speaker.spec import Follower, Sink
 
 SLICE_SIZE: Final = 20_000 if IS_COMPILED else 4_000
 """Prefixes decided in one turn of the event loop: some milliseconds."""
@@ -60,12 +60,14 @@ class RibOwner:
         clock: Callable[[], float],
         slice_size: int = SLICE_SIZE,
         deferral: SelectionDeferral | None = None,
+        follower: Follower | None = None,
     ) -> None:
         self.route_server_id = route_server_id
         self.rib = rib
         self._keeping = Keeping(retention)
         self._deferral = deferral
         self._sink = sink
+        self._follower = follower
         self._clock = clock
         self._slice_size = slice_size
         self._loop = asyncio.get_running_loop()
@@ -98,6 +100,8 @@ class RibOwner:
         """`terms` are those of graceful restart, None without; `is_restarting` is the peer's flag
         R."""
         self._live.add(source.peer_id)
+        if self._follower is not None:
+            self._follower.peer_back(source.peer_id)
         self.rib.peer_up(source)
         if self._deferral is not None:
             takes_part = terms is not None and not is_restarting
@@ -108,6 +112,8 @@ class RibOwner:
         """Take routes in; `origin` is paused when decisions are too far behind."""
         applied = self.rib.apply(peer_id, batch)
         self._schedule()
+        if self._follower is not None and self.rib.is_contested:
+            self._follower.routes_touched(self.route_server_id, batch)
         is_behind = self.rib.pending() > BACKLOG_SLICES * self._slice_size
         if is_behind and self._deferral is None and origin not in self._waiting:
             self._waiting.add(origin)
@@ -139,6 +145,7 @@ class RibOwner:
 
     def end_refresh(self, peer_id: str, family: Family) -> None:
         self.rib.end_refresh(peer_id, family)
+        self._touch_all()
         self._schedule()
 
     def peer_removed(self, peer_id: str) -> None:
@@ -183,11 +190,17 @@ class RibOwner:
                 case Hold(peer_id):
                     self.rib.hold(peer_id)
                 case Drop(peer_id):
+                    # Packets first: the routes may be many.
+                    if self._follower is not None:
+                        self._follower.peer_lost(self.route_server_id, peer_id)
                     self.rib.peer_down(peer_id)
+                    self._touch_all()
                 case Sweep(peer_id, family):
                     self.rib.sweep(peer_id, family)
+                    self._touch_all()
                 case Demote(peer_id):
                     self.rib.demote(peer_id)
+                    self._touch_all()
                 case _:
                     assert_never(action)
         if self._deferral is not None and self._deferral.is_over:
@@ -195,6 +208,10 @@ class RibOwner:
             _log.info("selection_deferral_over", route_server_id=self.route_server_id)
         self._schedule()
         self._arm_timer()
+
+    def _touch_all(self) -> None:
+        if self._follower is not None and self.rib.is_contested:
+            self._follower.routes_touched(self.route_server_id, None)
 
     def _schedule(self) -> None:
         if self._turn is not None or self._closed or self._deferral is not None:

@@ -27,6 +27,7 @@ from routeserver.speaker.pending import PendingConnections
 from routeserver.speaker.session_settings import session_config
 from routeserver.speaker.spec import (
     EndpointSpec,
+    Follower,
     Limits,
     PeerSpec,
     RouteServerSpec,
@@ -52,6 +53,7 @@ class Surroundings:
     is_bfd_up: Callable[[str], bool]
     started_at: float
     """When the process came up, by `clock`: sessions say for a while that it has restarted."""
+    follower: Follower | None = None
 
 
 class RunningRouteServer:
@@ -74,6 +76,7 @@ class RunningRouteServer:
             clock=around.clock,
             slice_size=around.slice_size,
             deferral=_deferral(spec, around),
+            follower=around.follower,
         )
         self._for_peers = PeerSurroundings(
             owner=self.owner,

@@ -20,7 +20,7 @@ from routeserver.speaker.owner import SLICE_SIZE
 from routeserver.speaker.peer import Peer
 from routeserver.speaker.pending import PendingConnections
 from routeserver.speaker.route_server import RunningRouteServer, Surroundings
-from routeserver.speaker.spec import Limits, RouteServerSpec, Sink, Timers
+from routeserver.speaker.spec import Follower, Limits, RouteServerSpec, Sink, Timers
 from routeserver.speaker.tally import PeerTally
 from routeserver.speaker.taps import Taps
 
@@ -40,6 +40,7 @@ class Speaker:
         limits: Limits | None = None,
         slice_size: int = SLICE_SIZE,
         started_at: float | None = None,
+        follower: Follower | None = None,
     ) -> None:
         limits = limits or Limits()
         self._bfd_up: set[str] = set()
@@ -58,6 +59,7 @@ class Speaker:
             log_limit=LogLimit(),
             is_bfd_up=self._bfd_up.__contains__,
             started_at=clock() if started_at is None else started_at,
+            follower=follower,
         )
         self._running: dict[str, RunningRouteServer] = {}
         self._leaving: list[RunningRouteServer] = []
@@ -155,6 +157,13 @@ class Speaker:
     def rib(self, route_server_id: str) -> Rib | None:
         running = self._running.get(route_server_id)
         return None if running is None else running.owner.rib
+
+    def is_deciding(self, route_server_id: str) -> bool:
+        """Its FIB does not show yet what its peers have said, or waits for peers of before."""
+        running = self._running.get(route_server_id)
+        return running is not None and (
+            running.owner.is_deferring or running.owner.rib.pending() > 0
+        )
 
     def are_routes_persisted(self, route_server_id: str) -> bool:
         running = self._running.get(route_server_id)

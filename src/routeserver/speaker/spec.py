@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from routeserver.net.peering import AWS_DEFAULTS, PeerSettings
+from routeserver.net.route_batch import RouteBatch
 from routeserver.rib.fib import FibDelta
 
 
@@ -85,3 +86,18 @@ class Sink(Protocol):
 
     def session_changed(self, peer_id: str, up: bool, reason: str) -> None:
         """A BGP session reached Established or left it."""
+
+
+class Follower(Protocol):
+    """Who wants to know more than best paths, as one that holds backups of them ready does; told as
+    a sink is."""
+
+    def routes_touched(self, route_server_id: str, batch: RouteBatch | None) -> None:
+        """What there is besides the best path may have changed, for these prefixes or, with None,
+        for any."""
+
+    def peer_lost(self, route_server_id: str, peer_id: str) -> None:
+        """All routes of the peer are about to go. Told before the first of them does."""
+
+    def peer_back(self, peer_id: str) -> None:
+        """The peer has a new session: what it sends from now on counts."""

@@ -52,6 +52,9 @@ class FakeSpeaker:
     def rib(self, route_server_id: str) -> Rib | None:
         return self.ribs.get(route_server_id)
 
+    def is_deciding(self, route_server_id: str) -> bool:
+        return self.ribs[route_server_id].pending() > 0
+
     def each_rib(self) -> Iterable[tuple[str, Rib]]:
         return self.ribs.items()
 

@@ -3,52 +3,73 @@
 Two things change what a table shall hold. A FIB changes: then just those prefixes are looked at
 again (`fib_changed`, which only queues). What is wanted changes (a propagation, a static route, an
 interface): then the tables concerned are looked at whole (`converge`). Both end in the same step,
-`domain.routing.desired` and `domain.plan.diff`, taken in slices so that the event loop is never
-held: nothing here is done for all prefixes at once, not even a sort or a clear.
+`domain.routing.desired` and `domain.plan.diff`, or `bulk` where that comes to the same for less,
+taken in slices so that the event loop is never held: nothing here is done for all prefixes at once,
+not even a sort or a clear. Where a data plane wants alternatives, prefixes of which only those may
+have changed are looked at when nothing else is to be done (`routes_touched`).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from array import array
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from ipaddress import IPv4Address, IPv6Address
 from itertools import chain
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
 from routeserver.control.observed import Installation
+from routeserver.control.reconcile.bulk import assignment, in_words, is_plain, sliced
 from routeserver.control.reconcile.walks import emptied, in_order, slices, smallest
 from routeserver.dataplane import DataPlane
 from routeserver.domain import plan, routing
 from routeserver.domain.routing import Entry, TableIntent, Verdicts
-from routeserver.net.prefix import Prefix
+from routeserver.net.prefix import Family, Prefix
+from routeserver.net.route_batch import RouteBatch, prefixes_of
 from routeserver.net.sharded_dict import ShardedDict
-from routeserver.rib.fib import Fib
+from routeserver.rib.fib import Fib, FibDelta
 from routeserver.rib.path import Path
+from routeserver.rib.prefix_table import IS_COMPILED
 
 log = structlog.get_logger()
 
 SLICE: Final = 1_000
 """Prefixes looked at between two turns of the event loop; some 4 ms of work."""
 
+BULK_SLICE: Final = 5_000 if IS_COMPILED else 1_000
+"""The same in bulk."""
+
 Owners = Mapping[IPv4Address | IPv6Address, str]
+Words: TypeAlias = tuple[Family, "array[int]", int, int]
+"""A family, an array of words, and which of the prefixes in it are meant."""
+
+
+def _never(_: str) -> bool:
+    return False
 
 
 class RouteTables:
     def __init__(
-        self, data_plane: DataPlane, fib_of: Callable[[str], Mapping[Prefix, Path]]
+        self,
+        data_plane: DataPlane,
+        fib_of: Callable[[str], Mapping[Prefix, Path]],
+        is_deciding: Callable[[str], bool] = _never,
     ) -> None:
         self._data_plane = data_plane
         self._fib_of = fib_of
+        self._is_deciding = is_deciding
         self._intents: dict[str, TableIntent] = {}
         self._owners: Mapping[str, Owners] = {}
         self._rejected: dict[str, ShardedDict[tuple[str, Prefix], str]] = defaultdict(ShardedDict)
         self._waiting: dict[str, ShardedDict[Prefix, None]] = defaultdict(ShardedDict)
         """What only lacked room; its keys."""
         self._changed: dict[str, list[Collection[Prefix]]] = defaultdict(list)
+        self._touched: deque[tuple[str, Iterator[Words], bool]] = deque()
+        """By route server; whether it is all its prefixes."""
         self._unsure: set[str] = set()
         """Tables in which an update may have stopped halfway: the next `converge` redoes them."""
         self._changing = asyncio.Lock()
@@ -79,6 +100,16 @@ class RouteTables:
                     await emptied(self._waiting[table_id])
                     await self._update(intent, self._every_prefix(intent))
                 self._unsure.discard(table_id)
+            await self._data_plane.sweep(self._undecided())
+        await self._data_plane.written()
+
+    def _undecided(self) -> set[str]:
+        """Tables that do not hold yet what they shall, because a FIB is not ready."""
+        return {
+            table_id
+            for table_id, intent in self._intents.items()
+            if table_id in self._changed or any(map(self._is_deciding, intent.route_server_ids))
+        }
 
     async def _forget(self, table_id: str) -> None:
         held = len(self._data_plane.read(table_id))
@@ -114,12 +145,37 @@ class RouteTables:
             return
         for table_id in touched:
             self._changed[table_id].append(prefixes)
+        self._begin_flush()
+
+    def routes_touched(self, route_server_id: str, batch: RouteBatch | None) -> None:
+        """Queue prefixes whose other paths may have changed, or with None all, behind those whose
+        best path has."""
+        if not self._data_plane.wants_alternatives or not self.tables_of(route_server_id):
+            return
+        if batch is None:
+            others = [each for each in self._touched if each[0] != route_server_id]
+            self._touched = deque(others)
+            self._touched.append((route_server_id, self._every_choice(route_server_id), True))
+        elif not any(each[0] == route_server_id and each[2] for each in self._touched):
+            parts = sliced([(batch.family, batch.words)], SLICE)
+            self._touched.append((route_server_id, parts, False))
+        self._begin_flush()
+
+    def _every_choice(self, route_server_id: str) -> Iterator[Words]:
+        fib = self._fib_of(route_server_id)
+        for batch in fib.slices(SLICE) if isinstance(fib, Fib) else slices(fib, SLICE):
+            yield from in_words(batch)
+
+    def _begin_flush(self) -> None:
         if self._flush is None or self._flush.done():
             self._flush = asyncio.get_running_loop().create_task(self._flush_changes())
 
     async def _flush_changes(self) -> None:
-        while self._changed:
+        while self._changed or self._touched:
             async with self._changing:
+                if not self._changed:
+                    await self._look_again()
+                    continue
                 changed, self._changed = self._changed, defaultdict(list)
                 for table_id, deltas in changed.items():
                     intent = self._intents.get(table_id)
@@ -130,10 +186,30 @@ class RouteTables:
                     for delta in [chain.from_iterable(deltas)] if is_limited else deltas:
                         await self._update_or_doubt(intent, delta)
 
+    async def _look_again(self) -> None:
+        """One slice of what was touched."""
+        server_id, parts, _ = self._touched[0]
+        words = next(parts, None)
+        if words is None:
+            if self._touched and self._touched[0][1] is parts:
+                self._touched.popleft()
+            return
+        prefixes = dict.fromkeys(prefixes_of(*words))
+        for table_id in self.tables_of(server_id):
+            await self._update_or_doubt(self._intents[table_id], prefixes)
+
     async def _update_or_doubt(self, intent: TableIntent, prefixes: Iterable[Prefix]) -> None:
         """A table whose update fails is left to the reconciler, and the other tables go on."""
         try:
-            await self._update(intent, slices(prefixes, SLICE))
+            fib = is_plain(intent, self._fibs(intent))
+            if fib is not None and isinstance(prefixes, FibDelta):
+                totals: Counter[str] = Counter()
+                for words in sliced(prefixes.parts(), BULK_SLICE):
+                    await self._step_in_bulk(intent, fib, words, totals)
+                    await asyncio.sleep(0)
+                self._tell(intent, totals)
+            else:
+                await self._update(intent, slices(prefixes, SLICE))
         except Exception:
             self._unsure.add(intent.route_table_id)
             log.exception("route_table_failed", route_table_id=intent.route_table_id)
@@ -142,6 +218,7 @@ class RouteTables:
         """Wait until everything queued so far has been written."""
         if self._flush is not None:
             await asyncio.shield(self._flush)
+        await self._data_plane.written()
 
     # --- the step both share ----------------------------------------------------------------------
 
@@ -152,6 +229,9 @@ class RouteTables:
                 await self._step(intent, batch, totals)
         else:
             await self._share_room(intent, intent.max_propagated, batches, totals)
+        self._tell(intent, totals)
+
+    def _tell(self, intent: TableIntent, totals: Counter[str]) -> None:
         if any(totals.values()):
             log.info("route_table_changed", route_table_id=intent.route_table_id, **totals)
 
@@ -183,10 +263,16 @@ class RouteTables:
     ) -> None:
         """One slice and a turn for the others."""
         table_id = intent.route_table_id
-        if batch:
+        fibs = self._fibs(intent)
+        fib = is_plain(intent, fibs)
+        if batch and fib is not None:
+            for words in in_words(batch):
+                await self._step_in_bulk(intent, fib, words, totals)
+        elif batch:
             owners = self._owners.get(intent.vpc_id, {})
             installed = self._data_plane.read(table_id)
-            verdicts = routing.desired(intent, batch, self._fibs(intent), owners.get, installed)
+            others_of = self._others_of(fibs) if self._data_plane.wants_alternatives else None
+            verdicts = routing.desired(intent, batch, fibs, owners.get, installed, others_of)
             changes = plan.diff(verdicts.entries, installed, batch)
             await self._data_plane.apply(table_id, changes)
             rejected, waiting = self._rejected[table_id], self._waiting[table_id]
@@ -201,6 +287,37 @@ class RouteTables:
             waiting.update(dict.fromkeys(verdicts.waiting))
             totals.update(asdict(plan.tally(changes)))
         await asyncio.sleep(0)
+
+    async def _step_in_bulk(
+        self, intent: TableIntent, fib: Fib, words: Words, totals: Counter[str]
+    ) -> None:
+        table_id = intent.route_table_id
+        [server_id] = intent.route_server_ids
+        found = assignment(
+            intent,
+            fib,
+            words,
+            self._owners.get(intent.vpc_id, {}).get,
+            with_alternatives=self._data_plane.wants_alternatives,
+        )
+        tally = await self._data_plane.assign(
+            table_id, found.prefixes, found.numbers, found.entries
+        )
+        rejected = self._rejected[table_id]
+        if rejected:
+            for prefix in found.prefixes:
+                rejected.pop((server_id, prefix), None)
+        for prefix, reason in found.rejected.items():
+            rejected[server_id, prefix] = reason
+        totals.update(asdict(tally))
+
+    @staticmethod
+    def _others_of(fibs: Mapping[str, Mapping[Prefix, Path]]) -> routing.OthersOf:
+        def others_of(server_id: str, prefix: Prefix) -> Sequence[Path]:
+            fib = fibs[server_id]
+            return fib.others(prefix) if isinstance(fib, Fib) else ()
+
+        return others_of
 
     # --- looking ----------------------------------------------------------------------------------
 
@@ -243,7 +360,9 @@ class RouteTables:
             if entry is not None and entry.route_server_id == route_server_id:
                 found.append(Installation(table_id, installed=True))
             else:
-                reason = self._rejected[table_id].get((route_server_id, prefix))
+                reason = self._rejected[table_id].get(
+                    (route_server_id, prefix)
+                ) or self._data_plane.refused(table_id).get(prefix)
                 if reason is not None:
                     found.append(Installation(table_id, installed=False, reason=reason))
         return tuple(found)
