@@ -48,11 +48,14 @@ class SubnetNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """An attached internet gateway; `route_table_id` is its edge association, None without one."""
+    """An attached internet gateway; `route_table_id` is its edge association, None without one.
+    `outside` are the bare addresses at the other end of its pair, to which the VPC's router sends
+    what a route leads there, IPv4 before IPv6."""
 
     gateway_id: str
     port: str
     route_table_id: str | None = None
+    outside: tuple[str, ...] = ()
 
 
 class TargetKind(StrEnum):
