@@ -1,0 +1,1 @@
+"""One module for each daemon that writes a kernel's routes."""
