@@ -18,6 +18,7 @@ from routeserver.netd.orders import (
     OpenListener,
     OpenNetlink,
     Plug,
+    Probe,
     RemoveLink,
     RemoveNamespace,
     Write,
@@ -25,7 +26,8 @@ from routeserver.netd.orders import (
 
 Opening = OpenListener | OpenBfdReceiver | OpenBfdSender | OpenNetlink
 Doing = (
-    MakeNamespace
+    Probe
+    | MakeNamespace
     | RemoveNamespace
     | ListNamespaces
     | MakeBridge

@@ -23,6 +23,10 @@ ROUTE_PROTOCOL: Final = 179
 """The protocol number (rtm_protocol, nh_protocol) of every route, rule and next hop that is ours;
 nothing else in the kernel is ever touched. Not assigned in iproute2's rt_protos."""
 
+HERE_PRIORITY: Final = 179
+HERE_NEXTHOPS: Final = range(1_790_000_000, 1_800_000_000)
+"""See `Write`."""
+
 
 # --- sockets --------------------------------------------------------------------------------------
 
@@ -59,6 +63,19 @@ class OpenNetlink:
     not write: the kernel asks for the writer's own privilege, too."""
 
     namespace: str
+
+
+# --- what can be had ----------------------------------------------------------------------------
+
+FEATURES: Final = ("namespaces", "bridges", "pairs", "next hops", "guards")
+"""Network namespaces, bridges, veth pairs, next-hop objects, and nf_tables in the family netdev
+with hooks for both ways."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Tries each of FEATURES in a namespace of its own; those that there are, are the names of the
+    answer."""
 
 
 # --- the shape of a VPC ---------------------------------------------------------------------------
@@ -168,7 +185,13 @@ class Write:
     (RTM_NEW… and RTM_DEL…), bridge forwarding entries; nothing that makes or moves a link.
 
     Their sequence numbers are their places from 1; no message asks for an answer (NLM_F_ACK), the
-    kernel reports what it refuses. The answer comes when all of them have been carried out.
+    kernel reports what it refuses. The answer comes when all of them have been carried out. Orders
+    behind it wait for that long: what may be urgent is not put behind many routes.
+
+    In `HERE`: routes of ROUTE_PROTOCOL in the tables that the helper was started for (in `main`
+    with the priority HERE_PRIORITY, so that one never replaces somebody else's), next hops of
+    ROUTE_PROTOCOL with numbers in HERE_NEXTHOPS, and addresses with the prefix length of a host,
+    of ROUTE_PROTOCOL (IFA_PROTO) and with NLM_F_EXCL, on the interface that it was started for.
     """
 
     namespace: str
@@ -180,6 +203,7 @@ Order: TypeAlias = (
     | OpenBfdReceiver
     | OpenBfdSender
     | OpenNetlink
+    | Probe
     | MakeNamespace
     | RemoveNamespace
     | ListNamespaces
@@ -205,7 +229,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """`names` answers ListNamespaces, `refused` answers Write."""
+    """`names` answers ListNamespaces and Probe, `refused` answers Write."""
 
     names: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
