@@ -7,6 +7,7 @@ tables follow from ids alone, so that every life of the server finds the work of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -29,6 +30,16 @@ class Port:
     source_dest_check: bool
     netns: str | None = None
     device: str = ""
+    wants_default_route: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plugged:
+    """Where a network interface shall be plugged: what somebody asked for, kept."""
+
+    interface_id: str
+    netns: str
+    device: str
     wants_default_route: bool = True
 
 
@@ -94,6 +105,11 @@ class VpcNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """By VPC id: everything that shall be there. What is not named shall not be there."""
+    """By VPC id: everything that shall be there. What is not named shall not be there.
 
-    vpcs: dict[str, VpcNetwork] = field(default_factory=dict)
+    `faults` are what cannot be built and so is not named, by the id of a VPC, table or gateway,
+    each with the reason in one line.
+    """
+
+    vpcs: Mapping[str, VpcNetwork] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)

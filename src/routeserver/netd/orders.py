@@ -152,9 +152,10 @@ class Guard:
 class MakeOutside:
     """The internet gateway: a veth pair from the VPC to what stands for the outside.
 
-    The end in the VPC is `port` with `address`; the other is `device` with `outside_address` in the
-    namespace at `target`, or in `HERE` when that is empty. There, routes to `destinations` lead
-    back into the VPC.
+    The end in the VPC is `port` with `addresses`; the other is `device` with `outside_addresses`
+    in the namespace at `target`, or in `HERE` when that is empty. All have prefix lengths, one of
+    each family at most (IPv6: link-local). There, routes to `destinations` lead back into the VPC.
+    A pair that is there already and differs is made anew.
     """
 
     namespace: str
@@ -163,8 +164,8 @@ class MakeOutside:
     target: str
     device: str
     mtu: int
-    address: str
-    outside_address: str
+    addresses: tuple[str, ...]
+    outside_addresses: tuple[str, ...]
     destinations: tuple[str, ...]
 
 
