@@ -292,8 +292,8 @@ async def test_an_outside_has_routes_back(helper: Helper, vpc: str) -> None:
         f"/run/netns/{outside}",
         "vpc1",
         1500,
-        "169.254.0.1/31",
-        "169.254.0.0/31",
+        ("169.254.0.1/31", "fe80::1/64"),
+        ("169.254.0.0/31", "fe80::2/64"),
         ("10.0.0.0/16", "2001:db8::/56"),
     )
     await helper.netd.do(order)
@@ -304,7 +304,7 @@ async def test_an_outside_has_routes_back(helper: Helper, vpc: str) -> None:
     }
     assert routes["10.0.0.0/16"]["gateway"] == "169.254.0.1"
     v6 = there.ip("-6", "route", "show", "proto", str(ROUTE_PROTOCOL))
-    assert [route["dst"] for route in v6] == ["2001:db8::/56"]
+    assert [(route["dst"], route["gateway"]) for route in v6] == [("2001:db8::/56", "fe80::1")]
     assert passes(socket.AF_INET, there, "169.254.0.0", Namespace(vpc), "169.254.0.1")
     await helper.netd.do(RemoveLink(vpc, "igw1"))
     assert [link["ifname"] for link in there.ip("link", "show")] == ["lo"]

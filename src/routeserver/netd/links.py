@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
-from routeserver.net.prefix import Family, Prefix, make_prefix
+from routeserver.net.prefix import Family, Prefix, family_of, make_prefix
 from routeserver.netd import checks
 from routeserver.netd.checks import WithLength
 from routeserver.netd.errors import OrderError
@@ -41,7 +41,6 @@ from routeserver.netlink.route import (
     TABLE_MAIN,
     Route,
     RouteType,
-    Scope,
     delete_route,
     list_routes,
     new_route,
@@ -105,7 +104,8 @@ class Links:
         """Raises OrderError, OSError."""
         netlink = self._of_vpc(order.namespace)
         alias, mtu = checks.alias(order.alias), checks.mtu(order.mtu)
-        here, there = checks.with_length(order.address), checks.with_length(order.outside_address)
+        here = [checks.with_length(text) for text in order.addresses]
+        there = [checks.with_length(text) for text in order.outside_addresses]
         destinations = {checks.destination(text) for text in order.destinations}
         pair = _Pair(order.port, order.device, alias, mtu)
         with (
@@ -115,9 +115,9 @@ class Links:
             if order.target == HERE:
                 _must_not_shadow(far, device, destinations)
             _set_right(netlink, port, alias=alias, mtu=mtu)
-            _address(netlink, port, [here], exactly=True)
+            _address(netlink, port, here, exactly=True)
             _set_right(far, device, mtu=mtu)
-            _address(far, device, [there], exactly=True)
+            _address(far, device, there, exactly=True)
             _route_back(far, device, here, destinations)
 
     def remove(self, order: RemoveLink) -> None:
@@ -287,7 +287,7 @@ def _has_default_route(netlink: Netlink, family: int) -> bool:
 
 
 def _route_back(
-    netlink: Netlink, device: Link, gateway: WithLength, destinations: set[Prefix]
+    netlink: Netlink, device: Link, gateways: Sequence[WithLength], destinations: set[Prefix]
 ) -> None:
     """Exactly these destinations lead through the device to the VPC, of those that are ours."""
     there = {
@@ -296,19 +296,26 @@ def _route_back(
         for route in netlink.all(list_routes(family, TABLE_MAIN, ROUTE_PROTOCOL), Route)
         if route.protocol == ROUTE_PROTOCOL and route.interface == device.index
     }
+    by_version = {gateway.version: gateway.ip for gateway in gateways}
     for destination, route in there.items():
-        if destination not in destinations:
+        gateway = by_version.get(_version(destination))
+        if destination not in destinations or route.gateway != gateway:
             netlink.do(delete_route(route))
-    for destination in destinations - there.keys():
-        same_family = gateway.version == (6 if destination >> 136 else 4)
-        wanted = Route(
-            destination,
-            protocol=ROUTE_PROTOCOL,
-            scope=Scope.UNIVERSE if same_family else Scope.LINK,
-            interface=device.index,
-            gateway=gateway.ip if same_family else None,
-        )
-        netlink.do(new_route(wanted, flags=MAKE))
+    for destination in destinations:
+        gateway = by_version.get(_version(destination))
+        if gateway is None:
+            raise OrderError(
+                f"there is no address of IPv{_version(destination)} to lead routes back to"
+            )
+        if destination not in there or there[destination].gateway != gateway:
+            wanted = Route(
+                destination, protocol=ROUTE_PROTOCOL, interface=device.index, gateway=gateway
+            )
+            netlink.do(new_route(wanted, flags=MAKE))
+
+
+def _version(prefix: Prefix) -> int:
+    return 4 if family_of(prefix) is Family.IPV4 else 6
 
 
 def _must_not_shadow(netlink: Netlink, device: Link, destinations: set[Prefix]) -> None:
