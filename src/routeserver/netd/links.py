@@ -14,7 +14,7 @@ from typing import Final
 
 from routeserver.net.prefix import Family, Prefix, family_of, make_prefix
 from routeserver.netd import checks
-from routeserver.netd.checks import WithLength
+from routeserver.netd.checks import Address, WithLength
 from routeserver.netd.errors import OrderError
 from routeserver.netd.guard import remove_guard
 from routeserver.netd.netns import Namespaces
@@ -296,7 +296,7 @@ def _route_back(
         for route in netlink.all(list_routes(family, TABLE_MAIN, ROUTE_PROTOCOL), Route)
         if route.protocol == ROUTE_PROTOCOL and route.interface == device.index
     }
-    by_version = {gateway.version: gateway.ip for gateway in gateways}
+    by_version: dict[int, Address] = {gateway.version: gateway.ip for gateway in gateways}
     for destination, route in there.items():
         gateway = by_version.get(_version(destination))
         if destination not in destinations or route.gateway != gateway:
