@@ -32,7 +32,7 @@ class Network:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         loop.create_listener = self._create_listener
 
-    def listen(self, address: str, _: int) -> Any:
+    async def listen(self, _: str, address: str, port: int) -> Any:  # noqa: ARG002
         return Listening(address)
 
     def _create_listener(

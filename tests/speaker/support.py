@@ -92,8 +92,8 @@ class EphemeralFabric:
         self.ports: dict[str, int] = {}
         self.listened: list[str] = []
 
-    def listen(self, address: str, port: int) -> socket.socket:
-        listening = LoopbackFabric().listen(address, port)
+    async def listen(self, network: str, address: str, port: int) -> socket.socket:
+        listening = await LoopbackFabric().listen(network, address, port)
         self.ports[address] = listening.getsockname()[1]
         self.listened.append(address)
         return listening

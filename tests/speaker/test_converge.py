@@ -186,3 +186,28 @@ async def test_route_servers_keep_their_routes_apart(
         rib = speaker.rib(route_server_id)
         assert rib is not None
         assert rib.counts.rib_routes == 1
+
+
+async def test_one_address_may_be_listened_on_in_two_networks(sink: RecordingSink) -> None:
+    asked: list[tuple[str, str, int]] = []
+
+    async def listen(network: str, address: str, port: int) -> socket.socket:
+        asked.append((network, address, port))
+        return await LoopbackFabric().listen("", address, 0)
+
+    speaker = Speaker(listen=listen, port=179, clock=time.monotonic, sink=sink)
+    endpoints = [
+        EndpointSpec("rse-1", ENDPOINT, network="vpc-1"),
+        EndpointSpec("rse-2", ENDPOINT, network="vpc-2"),
+    ]
+    spec = {"rs-1": RouteServerSpec("rs-1", 65_000, tuple(endpoints))}
+    assert await speaker.converge(spec) == {"rse-1": None, "rse-2": None}
+    assert asked == [("vpc-1", ENDPOINT, 179), ("vpc-2", ENDPOINT, 179)]
+    moved = {
+        "rs-1": RouteServerSpec(
+            "rs-1", 65_000, (endpoints[0], EndpointSpec("rse-2", ENDPOINT, network="vpc-3"))
+        )
+    }
+    assert await speaker.converge(moved) == {"rse-1": None, "rse-2": None}
+    assert asked[2:] == [("vpc-3", ENDPOINT, 179)]
+    await speaker.close()

@@ -97,7 +97,7 @@ async def test_it_comes_back_after_bfd_has_taken_the_session_down(
 async def test_it_tries_again_until_the_endpoint_is_there(
     sink: RecordingSink, fabric: EphemeralFabric
 ) -> None:
-    fabric.listen(ENDPOINT, 0).close()
+    (await fabric.listen("", ENDPOINT, 0)).close()
     port = fabric.ports[ENDPOINT]
     dialler = _dialler(port, [])
     failed = asyncio.Event()
@@ -119,7 +119,7 @@ async def test_it_tries_again_until_the_endpoint_is_there(
 
 
 async def test_closing_it_while_nobody_answers_takes_no_time(fabric: EphemeralFabric) -> None:
-    fabric.listen(ENDPOINT, 0).close()
+    (await fabric.listen("", ENDPOINT, 0)).close()
     dialler = _dialler(fabric.ports[ENDPOINT], [])
     dialler.start()
     await dialler.close()
@@ -144,7 +144,7 @@ async def test_it_comes_back_without_capabilities_when_they_are_refused(
             writer.write(b"\xff" * 16 + bytes([0, 21, 3, 2, 4]))
         writer.close()
 
-    server = await asyncio.start_server(old_router, sock=fabric.listen(ENDPOINT, 0))
+    server = await asyncio.start_server(old_router, sock=await fabric.listen("", ENDPOINT, 0))
     dialler = _dialler(fabric.ports[ENDPOINT], [])
     dialler.start()
     await second.wait()

@@ -44,12 +44,14 @@ from routeserver.control.reconcile.reconciler import Reconciler
 from routeserver.control.registry import OPERATIONS
 from routeserver.control.world import World
 from routeserver.dataplane.memory import MemoryDataPlane
-from routeserver.fabric.loopback import PROBE_ADDRESS, FabricError, LoopbackFabric
+from routeserver.fabric.base import FabricError
+from routeserver.fabric.loopback import PROBE_ADDRESS, LoopbackFabric
 from routeserver.http.app import make_app
 from routeserver.http.endpoint import Limits as HttpLimits
 from routeserver.http.operator import make_operator_app
 from routeserver.http.operator_server import operator_server_config
 from routeserver.http.server import server_config
+from routeserver.netd.orders import HERE
 from routeserver.observe.audit import AuditTrail
 from routeserver.observe.loop_ticker import LoopTicker
 from routeserver.observe.metrics import Metrics
@@ -96,7 +98,7 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
     started_at = time.monotonic()
     book = _book(settings)
     fabric = LoopbackFabric()
-    bgp_port = _bgp_port(fabric, settings.bgp_port)
+    bgp_port = await _bgp_port(fabric, settings.bgp_port)
     store = await Store.open(settings.database_url or data_dir.database_url(settings.data_dir))
     parts.push_async_callback(store.close)
     seal = ensure_seal(settings.data_dir, settings.seal_key_file, os.urandom)
@@ -282,11 +284,11 @@ def policy_of(settings: Settings) -> Policy:
     )
 
 
-def _bgp_port(fabric: LoopbackFabric, wanted: int | None) -> int:
+async def _bgp_port(fabric: LoopbackFabric, wanted: int | None) -> int:
     """The port to use, tried before anything is changed. Raises StartError."""
-    port = fabric.choose_bgp_port() if wanted is None else wanted
+    port = await fabric.choose_bgp_port() if wanted is None else wanted
     try:
-        fabric.listen(PROBE_ADDRESS, port).close()
+        (await fabric.listen(HERE, PROBE_ADDRESS, port)).close()
     except FabricError as error:
         reason = str(error).partition(": ")[2]
         raise StartError(f"cannot use port {port} for BGP; {reason}") from error

@@ -7,11 +7,14 @@ configures it. Nothing here creates interfaces or routes.
 
 from __future__ import annotations
 
-import socket
-from ipaddress import AddressValueError, IPv4Address
+from collections.abc import Mapping
 from typing import Final
 
-from routeserver.netd.sockets import SocketError, open_listener
+from routeserver.domain.topology import Topology
+from routeserver.fabric.base import FabricError
+from routeserver.fabric.sockets import Sockets
+from routeserver.netd.interface import Netd
+from routeserver.netd.orders import HERE
 
 BGP_PORT: Final = 179
 UNPRIVILEGED_BGP_PORT: Final = 1790
@@ -20,35 +23,35 @@ PROBE_ADDRESS: Final = "127.255.255.254"
 """Where a port is tried: nobody listens here alone, so only a wildcard listener is in the way."""
 
 
-class FabricError(OSError):
-    """Why an address cannot be used, in one line with the remedy."""
-
-
 class LoopbackFabric:
-    """Makes the sockets that endpoints listen on; stateless."""
+    """With the privileged helper, ports below 1024 can be had, too."""
 
-    def listen(self, address: str, port: int) -> socket.socket:
-        """A non-blocking TCP socket listening on `address`:`port`; port 0 takes a free one.
+    needs_topology: Final = False
 
-        Raises FabricError.
-        """
-        try:
-            parsed = IPv4Address(address)
-        except AddressValueError as error:
-            raise FabricError(f"cannot listen on {address}: an endpoint address is IPv4") from error
-        try:
-            return open_listener(parsed, port)
-        except SocketError as error:
-            raise FabricError(str(error)) from error
+    def __init__(self, netd: Netd | None = None) -> None:
+        self.supplies_bfd = netd is not None
+        self._sockets = Sockets(netd)
+        self.listen = self._sockets.listen
+        self.bfd_receiver = self._sockets.bfd_receiver
+        self.bfd_sender = self._sockets.bfd_sender
 
-    def can_bind(self, port: int) -> bool:
-        """Whether this process may listen on `port` and nothing holds it on every address."""
+    def network_of(self, vpc_id: str) -> str:  # noqa: ARG002 - all share the machine's addresses
+        return HERE
+
+    async def converge(self, topology: Topology) -> Mapping[str, str]:  # noqa: ARG002
+        return {}
+
+    def close(self) -> None:
+        """Nothing was opened that is not another's to close."""
+
+    async def can_bind(self, port: int) -> bool:
+        """Whether `port` may be listened on and nothing holds it on every address."""
         try:
-            self.listen(PROBE_ADDRESS, port).close()
+            (await self.listen(HERE, PROBE_ADDRESS, port)).close()
         except FabricError:
             return False
         return True
 
-    def choose_bgp_port(self) -> int:
+    async def choose_bgp_port(self) -> int:
         """179 where the process may bind it, else 1790."""
-        return BGP_PORT if self.can_bind(BGP_PORT) else UNPRIVILEGED_BGP_PORT
+        return BGP_PORT if await self.can_bind(BGP_PORT) else UNPRIVILEGED_BGP_PORT

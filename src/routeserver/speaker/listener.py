@@ -23,6 +23,7 @@ from routeserver.speaker.connection import Connection
 from routeserver.speaker.log_limit import LogLimit
 from routeserver.speaker.peer import Peer
 from routeserver.speaker.pending import PendingConnections
+from routeserver.speaker.spec import Listen
 from routeserver.speaker.surroundings import Refused
 
 _log: Final = structlog.get_logger()
@@ -36,6 +37,7 @@ class Listener:
         endpoint_id: str,
         address: str,
         *,
+        network: str = "",
         pending: PendingConnections,
         log_limit: LogLimit,
         clock: Callable[[], float],
@@ -43,6 +45,7 @@ class Listener:
     ) -> None:
         self.endpoint_id = endpoint_id
         self.address = address
+        self.network = network
         self.peers: dict[str, Peer] = {}
         """By the address that they connect from."""
         self._pending = pending
@@ -64,10 +67,10 @@ class Listener:
     def is_open(self) -> bool:
         return self._server is not None
 
-    async def open(self, listen: Callable[[str, int], socket.socket], port: int) -> str | None:
+    async def open(self, listen: Listen, port: int) -> str | None:
         """Start to listen; or the reason, in one line, why that is not possible now."""
         try:
-            listening = listen(self.address, port)
+            listening = await listen(self.network, self.address, port)
         except OSError as error:
             return " ".join(str(error).split())
         self._listening = listening
@@ -140,7 +143,7 @@ class Listener:
     def admit(self, connection: Connection) -> Session | Notification | None:
         self._idle.clear()
         self._serves[connection] = None
-        full = self._pending.enter((self.address, connection.remote))
+        full = self._pending.enter(self._counted_as(connection))
         if full is not None:
             self._refuse(connection, "too many pending", full)
             return None
@@ -182,12 +185,15 @@ class Listener:
     def _stop_counting(self, connection: Connection) -> None:
         if connection in self._counted:
             self._counted.discard(connection)
-            self._pending.leave((self.address, connection.remote))
+            self._pending.leave(self._counted_as(connection))
+
+    def _counted_as(self, connection: Connection) -> tuple[str, str, str]:
+        return self.network, self.address, connection.remote
 
     def _refuse(self, connection: Connection, kind: str, reason: str) -> None:
         """Said a few times for each address, then once in a while."""
         self.refused[kind] += 1
-        left_out = self._log_limit.take(connection.remote, self._clock())
+        left_out = self._log_limit.take((self.network, connection.remote), self._clock())
         if left_out is None:
             return
         _log.info(

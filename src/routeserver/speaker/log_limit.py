@@ -7,6 +7,7 @@ out before it. The number of addresses remembered is bounded: anyone can connect
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,9 +36,9 @@ class LogLimit:
         self._burst = burst
         self._seconds_a_line = seconds_a_line
         self._max_addresses = max_addresses
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
 
-    def take(self, address: str, now: float) -> int | None:
+    def take(self, address: Hashable, now: float) -> int | None:
         """How many lines were left out since the last one, when one may be written; else None."""
         bucket = self._buckets.get(address)
         if bucket is None:

@@ -13,8 +13,8 @@ from collections.abc import Hashable
 class PendingConnections:
     """Counts by what the caller takes for one address, with a limit for each and one for all.
 
-    Endpoints take the remote address together with their own: an appliance dials all its endpoints
-    at once when it starts.
+    Endpoints take the remote address together with their own and the network that both are in: an
+    appliance dials all its endpoints at once when it starts.
     """
 
     def __init__(self, *, limit: int, limit_per_address: int) -> None:

@@ -8,7 +8,6 @@ cannot listen now is tried again by the next call.
 from __future__ import annotations
 
 import secrets
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -29,6 +28,7 @@ from routeserver.speaker.spec import (
     EndpointSpec,
     Follower,
     Limits,
+    Listen,
     PeerSpec,
     RouteServerSpec,
     Sink,
@@ -41,7 +41,7 @@ from routeserver.speaker.surroundings import PeerSurroundings
 class Surroundings:
     """What all route servers of a speaker share."""
 
-    listen: Callable[[str, int], socket.socket]
+    listen: Listen
     port: int
     clock: Callable[[], float]
     sink: Sink
@@ -103,7 +103,7 @@ class RunningRouteServer:
         desired = {endpoint.endpoint_id: endpoint for endpoint in spec.endpoints}
         for endpoint_id, listener in list(self._listeners.items()):
             endpoint = desired.get(endpoint_id)
-            if endpoint is None or endpoint.address != listener.address:
+            if endpoint is None or _place(endpoint) != (listener.network, listener.address):
                 self._close_listener(endpoint_id, is_moving=endpoint is not None)
         self._leaving = [listener for listener in self._leaving if not listener.is_idle]
         return {
@@ -152,6 +152,7 @@ class RunningRouteServer:
             listener = Listener(
                 endpoint.endpoint_id,
                 endpoint.address,
+                network=endpoint.network,
                 pending=self._around.pending,
                 log_limit=self._around.log_limit,
                 clock=self._around.clock,
@@ -201,6 +202,10 @@ class RunningRouteServer:
         timers = self._around.timers
         restarting = self._around.clock() < self._around.started_at + timers.restart_window_s
         return session_config(peer, timers, base, restarting=restarting)
+
+
+def _place(endpoint: EndpointSpec) -> tuple[str, str]:
+    return endpoint.network, endpoint.address
 
 
 def _base_config(spec: RouteServerSpec, endpoint: EndpointSpec) -> SessionConfig:

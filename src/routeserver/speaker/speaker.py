@@ -8,7 +8,6 @@ through `listen`.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
@@ -20,7 +19,7 @@ from routeserver.speaker.owner import SLICE_SIZE
 from routeserver.speaker.peer import Peer
 from routeserver.speaker.pending import PendingConnections
 from routeserver.speaker.route_server import RunningRouteServer, Surroundings
-from routeserver.speaker.spec import Follower, Limits, RouteServerSpec, Sink, Timers
+from routeserver.speaker.spec import Follower, Limits, Listen, RouteServerSpec, Sink, Timers
 from routeserver.speaker.tally import PeerTally
 from routeserver.speaker.taps import Taps
 
@@ -32,7 +31,7 @@ class Speaker:
     def __init__(
         self,
         *,
-        listen: Callable[[str, int], socket.socket],
+        listen: Listen,
         port: int,
         clock: Callable[[], float],
         sink: Sink,

@@ -6,12 +6,17 @@ Addresses are IPv4 in their canonical text form (the endpoints of a route server
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from routeserver.net.peering import AWS_DEFAULTS, PeerSettings
 from routeserver.net.route_batch import RouteBatch
 from routeserver.rib.fib import FibDelta
+
+Listen: TypeAlias = Callable[[str, str, int], Awaitable[socket.socket]]
+"""A listening socket for an address of a network at a port. Raises OSError, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +33,13 @@ class PeerSpec:
 
 @dataclass(frozen=True, slots=True)
 class EndpointSpec:
-    """An address to listen on. It is also the BGP Identifier of the sessions that it accepts."""
+    """An address to listen on, in a network: the same address may be in several. It is also the BGP
+    Identifier of the sessions that it accepts."""
 
     endpoint_id: str
     address: str
     peers: tuple[PeerSpec, ...] = ()
+    network: str = ""
 
 
 @dataclass(frozen=True, slots=True)

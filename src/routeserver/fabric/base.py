@@ -1,0 +1,46 @@
+"""What a fabric is: where the addresses of endpoints and appliances live, and the way packets take
+between them.
+
+A network is the id of a VPC, or empty where all VPCs share the machine's own addresses.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Protocol
+
+from routeserver.domain.topology import Topology
+
+
+class FabricError(OSError):
+    """Why something of a fabric cannot be had, in one line with the remedy."""
+
+
+class Fabric(Protocol):
+    @property
+    def needs_topology(self) -> bool:
+        """Whether there is anything for `converge` to build."""
+
+    @property
+    def supplies_bfd(self) -> bool:
+        """Whether BFD gets its sockets from here, and not by itself."""
+
+    def network_of(self, vpc_id: str) -> str:
+        """The network that the VPC's addresses live in."""
+
+    async def converge(self, topology: Topology) -> Mapping[str, str]:
+        """Make it so. Answers what could not be made, in one line, by the id of a VPC, subnet,
+        network interface or gateway; the rest stands. Idempotent: it repairs, too."""
+
+    async def listen(self, network: str, address: str, port: int) -> socket.socket:
+        """A non-blocking TCP socket that listens; port 0 takes a free one. Raises FabricError."""
+
+    async def bfd_receiver(self, network: str, address: str, port: int) -> socket.socket:
+        """As `netd.sockets.open_bfd_receiver` makes it. Raises FabricError."""
+
+    async def bfd_sender(self, network: str, address: str) -> socket.socket:
+        """As `netd.sockets.open_bfd_sender` makes it. Raises FabricError."""
+
+    def close(self) -> None:
+        """What was built stays."""
