@@ -32,7 +32,10 @@ RINGS: Final[tuple[frozenset[str], ...]] = (
     # The outermost: the settings, the composition root that reads them, the commands that start it.
     frozenset({"settings", "interpreted"}),
     frozenset({"app"}),
+    # A user of the server that comes in the same package.
+    frozenset({"lab"}),
     frozenset({"cli"}),
+    frozenset({"__main__"}),
 )
 RING_OF: Final = {room: number for number, ring in enumerate(RINGS) for room in ring}
 

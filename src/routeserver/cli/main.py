@@ -20,6 +20,7 @@ from routeserver.cli.appliance import app_command as appliance
 from routeserver.cli.config import config
 from routeserver.cli.env import env
 from routeserver.cli.iam import iam
+from routeserver.cli.lab import lab
 from routeserver.cli.peer import peer
 from routeserver.cli.recording import record, replay_record
 from routeserver.cli.serve import serve
@@ -64,6 +65,7 @@ cli.command("appliance")(appliance)
 cli.add_typer(show, name="show")
 cli.add_typer(peer, name="peer")
 cli.add_typer(iam, name="iam")
+cli.add_typer(lab, name="lab")
 cli.command("what-if")(what_if)
 cli.command("record")(record)
 cli.command("replay")(replay_record)

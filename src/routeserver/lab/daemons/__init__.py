@@ -1,0 +1,1 @@
+"""What each daemon is told, as text: configurations and command lines from values alone."""

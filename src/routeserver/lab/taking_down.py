@@ -1,0 +1,78 @@
+"""`lab down`: everything that the journal names, and everything that bears the lab's mark; in any
+state, and again without complaint."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from routeserver.lab import namespaces, processes, server
+from routeserver.lab.errors import LabError
+from routeserver.lab.interfaces import Tell
+from routeserver.lab.journal import Journal
+
+INSTANCE: Final = "instance"
+"""The file in the data directory with the token by which a server marks its namespaces."""
+SERVER_MARK: Final = "routeserver "
+
+
+def take_down(journal: Journal, tell: Tell) -> None:
+    """Raises LabError when something does not go; then again is the remedy."""
+    token = journal.notes.token
+    if token:
+        journal.note(step="taking it down")
+        _end_processes(token, tell)
+        _remove_namespaces(journal, tell)
+    journal.remove()
+
+
+def _end_processes(token: str, tell: Tell) -> None:
+    running = processes.find(token)
+    ours = [each for each in running if each.role == server.ROLE]
+    appliances = [each for each in running if each.role != server.ROLE]
+    if appliances:
+        processes.end(appliances, token)
+        tell("daemons", f"{len(appliances)} ended")
+    # The server first, which takes its own children along in order.
+    leaders = [each for each in ours if _leads(each.pid)]
+    processes.end(leaders, token)
+    processes.end(processes.find(token), token)
+    if ours:
+        tell("server", "ended")
+    left = processes.find(token)
+    if left:
+        pids = ", ".join(str(each.pid) for each in left)
+        raise LabError(f"processes {pids} do not end; try routeserver lab down once more")
+
+
+def _leads(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def _remove_namespaces(journal: Journal, tell: Tell) -> None:
+    token = journal.notes.token
+    removed = []
+    for name in _servers(journal.data_dir):
+        namespaces.remove(name)
+        removed.append(name)
+    for name in reversed(journal.notes.namespaces):
+        if namespaces.exists(name) and namespaces.is_ours(name, token):
+            namespaces.remove(name)
+            removed.append(name)
+    for name in namespaces.with_alias(namespaces.MARK + token):
+        namespaces.remove(name)
+        removed.append(name)
+    if removed:
+        tell("namespaces", f"{len(removed)} removed")
+
+
+def _servers(data_dir: Path) -> list[str]:
+    """The VPCs that the lab's server has made."""
+    path = data_dir / INSTANCE
+    if not path.exists():
+        return []
+    return namespaces.with_alias(SERVER_MARK + path.read_text().strip())
