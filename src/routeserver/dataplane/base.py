@@ -72,6 +72,9 @@ class DataPlane(Protocol):
         """What an earlier life of the process has left and this one has not asked for so far goes,
         except in the tables of `keeping`, which wait for their peers."""
 
+    async def close(self) -> None:
+        """The process ends; what survives a restart stays."""
+
     # --- hints, which are synchronous and change nothing but how soon -----------------------------
 
     def peer_lost(self, peer_id: str) -> None:

@@ -81,6 +81,9 @@ class MemoryDataPlane:
     async def sweep(self, keeping: Collection[str]) -> None:
         """Nothing is left of earlier lives."""
 
+    async def close(self) -> None:
+        """It goes with the process."""
+
     def peer_lost(self, peer_id: str) -> None:
         """No packets, no hurry."""
 
