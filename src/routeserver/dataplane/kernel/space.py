@@ -130,7 +130,7 @@ class Space:
         links = await self.reader.links()
         ground = self._ground = ground_of({link.name: link.index for link in links.values()})
         self.hops.relocate()
-        self.flush_hops()
+        self._flip()
         lost = await self._mend_hops() if self.has_nexthops else False
         self.faults.clear()
         for number in self.tables.keys() | self._found.keys():
@@ -266,6 +266,10 @@ class Space:
 
     def lose(self, peer_id: str) -> None:
         self.hops.lose(peer_id)
+        self._flip()
+
+    def _flip(self) -> None:
+        self.counted.flips += sum(1 for hop in self.hops.changed if hop.routes)
         self.flush_hops()
 
     def _refused(
@@ -288,7 +292,6 @@ class Space:
     def flush_hops(self) -> None:
         """Send what has changed of them, at once."""
         changed, self.hops.changed = self.hops.changed, []
-        self.counted.flips += sum(1 for hop in changed if hop.routes)
         self.write_hops(changed)
 
     def write_hops(self, hops: Sequence[Hop]) -> None:
