@@ -23,7 +23,7 @@ ROUTE_PROTOCOL: Final = 179
 """The protocol number (rtm_protocol, nh_protocol) of every route, rule and next hop that is ours;
 nothing else in the kernel is ever touched. Not assigned in iproute2's rt_protos."""
 
-HERE_PRIORITY: Final = 179
+HERE_PRIORITIES: Final = range(178, 180)
 HERE_NEXTHOPS: Final = range(1_790_000_000, 1_800_000_000)
 """See `Write`."""
 
@@ -190,7 +190,7 @@ class Write:
     behind it wait for that long: what may be urgent is not put behind many routes.
 
     In `HERE`: routes of ROUTE_PROTOCOL in the tables that the helper was started for (in `main`
-    with the priority HERE_PRIORITY, so that one never replaces somebody else's), next hops of
+    with a priority of HERE_PRIORITIES, so that one never replaces somebody else's), next hops of
     ROUTE_PROTOCOL with numbers in HERE_NEXTHOPS, and addresses with the prefix length of a host,
     of ROUTE_PROTOCOL (IFA_PROTO) and with NLM_F_EXCL, on the interface that it was started for.
     """

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from routeserver.netd.errors import OrderError
-from routeserver.netd.orders import HERE_NEXTHOPS, HERE_PRIORITY, ROUTE_PROTOCOL
+from routeserver.netd.orders import HERE_NEXTHOPS, HERE_PRIORITIES, ROUTE_PROTOCOL
 from routeserver.netd.rtnetlink import CHUNK_MESSAGES, CHUNK_OCTETS, Netlink
 from routeserver.netlink import framing, route
 from routeserver.netlink.address import (
@@ -141,7 +141,7 @@ class HereJudge:
             raise _not_here(f"a route of protocol {protocol} in table {table}")
         if table == TABLE_MAIN:
             priority = framing.as_u32(found.get(route.RTA_PRIORITY, bytes(4)))
-            if priority != HERE_PRIORITY:
+            if priority not in HERE_PRIORITIES:
                 raise _not_here(f"a route of priority {priority} in the main table")
 
     def _nexthop(self, kind: int, body: bytes) -> None:

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from routeserver.domain.routing import Alternative, Entry
+from routeserver.netd.orders import HERE_NEXTHOPS
 from routeserver.netlink.nexthop import NextHop
 from routeserver.netlink.route import RTNH_F_ONLINK
 from routeserver.netlink.values import Address
 
 Chain: TypeAlias = tuple[Alternative, ...]
 
-FIRST_ID: Final = 179_000_000
+FIRST_ID: Final = HERE_NEXTHOPS.start
 """Where the numbers of the objects begin; those below are left to others."""
 
 
@@ -97,7 +98,8 @@ class Hops:
 
     def avoid(self, ids: Collection[int]) -> None:
         """Numbers that somebody else uses."""
-        self._next_id = max([self._next_id, *(number + 1 for number in ids)])
+        ours = [number + 1 for number in ids if number in HERE_NEXTHOPS]
+        self._next_id = max([self._next_id, *ours])
 
     def next_id(self) -> int:
         self._next_id += 1

@@ -62,6 +62,8 @@ class Watch:
         self._socket = hearing
         self._ears = ears
         hearing.setblocking(False)
+        # Without a port of its own it would not hear what the kernel does of its own accord.
+        hearing.bind((0, 0))
         _attach(hearing, _without_own_routes())
         for group in _GROUPS:
             hearing.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
