@@ -171,15 +171,9 @@ def opened(client: Place, targets: Sequence[Place], taps: Mapping[str, str]) -> 
     with ExitStack() as stack:
 
         def udp(place: Place, port: int) -> socket.socket:
-            def work() -> socket.socket:
-                made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-                made.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-                made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-                made.bind((str(place.address), port))
-                return made
-
             try:
-                return stack.enter_context(namespaces.inside(place.namespace, work))
+                made = namespaces.inside(place.namespace, lambda: _udp(str(place.address), port))
+                return stack.enter_context(made)
             except OSError as error:
                 reason = (error.strerror or str(error)).lower()
                 raise LabError(
@@ -203,10 +197,22 @@ def opened(client: Place, targets: Sequence[Place], taps: Mapping[str, str]) -> 
         )
 
 
+def _udp(address: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        made.bind((address, port))
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
 def _tap() -> socket.socket:
     kind = socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
-    # With protocol 0 it hears nothing before the filter is there.
-    tap = socket.socket(socket.AF_PACKET, kind, 0)
+    # What it hears before the filter is there is none of ours either, and passed over.
+    tap = socket.socket(socket.AF_PACKET, kind, socket.htons(_ETH_P_ALL))
     program = ctypes.create_string_buffer(_FILTER, len(_FILTER))
     count = len(_FILTER) // 8
     tap.setsockopt(
@@ -214,5 +220,4 @@ def _tap() -> socket.socket:
     )
     tap.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     tap.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-    tap.bind(("", _ETH_P_ALL))
     return tap

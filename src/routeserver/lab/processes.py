@@ -40,7 +40,7 @@ def start(
 
     def popen() -> int:
         with log.open("ab") as output:
-            return subprocess.Popen(  # noqa: S603 - the arguments are ours
+            process = subprocess.Popen(  # noqa: S603 - the arguments are ours
                 list(arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -48,7 +48,9 @@ def start(
                 cwd="/",
                 env={**_environment(), **(environment or {}), VARIABLE: f"{token}:{role}"},
                 start_new_session=True,
-            ).pid
+            )
+        process.returncode = 0  # it outlives the object, which need not wait for it
+        return process.pid
 
     return popen() if namespace is None else namespaces.inside(namespace, popen)
 
