@@ -100,7 +100,7 @@ def test_bulk_and_careful_come_to_the_same(
                 {"rs-1": rib.fib},
                 OWNERS["vpc-1"].get,
                 {},
-                lambda _, prefix: rib.fib.others(prefix),
+                others_of=lambda _, prefix: rib.fib.others(prefix),
             )
             assert dict(tables.read("rtb-1")) == whole.entries
             for prefix in V4 + V6:

@@ -76,8 +76,10 @@ class Site:
         six = ":" in destination
         source = "2001:db8:ffff::50" if six else f"{subnet}.50"
         done = subprocess.run(
-            ["ip", "netns", "exec", self.vpc.name, "ip", "-json", "route", "get", destination]
-            + ["from", source, "iif", bridge],
+            [
+                *("ip", "netns", "exec", self.vpc.name),
+                *("ip", "-json", "route", "get", destination, "from", source, "iif", bridge),
+            ],
             capture_output=True,
             text=True,
             check=False,

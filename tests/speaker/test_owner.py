@@ -48,9 +48,11 @@ class RecordingFollower:
         self.routes_at_loss = 0
 
     def routes_touched(self, route_server_id: str, batch: RouteBatch | None) -> None:
+        del route_server_id
         self.told.append(("touched", "all" if batch is None else str(len(batch))))
 
     def peer_lost(self, route_server_id: str, peer_id: str) -> None:
+        del route_server_id
         self.told.append(("lost", peer_id))
         self.routes_at_loss = self.rib.counts.rib_routes
 

@@ -119,6 +119,7 @@ def desired(
     fibs: Fibs,
     interface_of: InterfaceOf,
     installed: Mapping[Prefix, Entry],
+    *,
     others_of: OthersOf | None = None,
 ) -> Verdicts:
     """The verdicts on `prefixes` alone, each given once; `installed` is what the whole table holds.

@@ -131,7 +131,6 @@ class Listed:
 
 _RTMSG: Final = struct.Struct("=IHHIIBBBBBBBBI")
 _ATTRIBUTE: Final = struct.Struct("=HH")
-_U32: Final = struct.Struct("=I")
 
 
 def listed_routes(octets: bytes) -> Iterator[Listed]:
@@ -147,41 +146,36 @@ def listed_routes(octets: bytes) -> Iterator[Listed]:
         )
         if size < HEADER.size or size > end - at:
             return
-        stop = at + size
         if kind in {RTM_NEWROUTE, RTM_DELROUTE} and family in _WIDTH:
-            address = metric = nexthop_id = interface = 0
-            gateway = b""
-            position = at + _RTMSG.size
-            while stop - position >= _ATTRIBUTE.size:
-                extent, attribute = _ATTRIBUTE.unpack_from(octets, position)
-                if extent < _ATTRIBUTE.size or extent > stop - position:
-                    break
-                if attribute == RTA_DST:
-                    address = int.from_bytes(octets[position + 4 : position + extent], "big")
-                elif attribute == RTA_GATEWAY:
-                    gateway = octets[position + 4 : position + extent]
-                elif extent == 8:
-                    [value] = _U32.unpack_from(octets, position + 4)
-                    if attribute == RTA_TABLE:
-                        table = value
-                    elif attribute == RTA_PRIORITY:
-                        metric = value
-                    elif attribute == RTA_NH_ID:
-                        nexthop_id = value
-                    elif attribute == RTA_OIF:
-                        interface = value
-                position += (extent + 3) & ~3
+            found = _attributes(octets, at + _RTMSG.size, at + size)
+            address = int.from_bytes(found.get(RTA_DST, b""), "big")
             prefix = address << 8 | length
             yield Listed(
                 prefix if family == AF_INET else IPV6_BIT | prefix,
-                table,
-                metric,
+                _number(found, RTA_TABLE, table),
+                _number(found, RTA_PRIORITY),
                 protocol,
                 type_,
-                nexthop_id,
-                interface,
-                gateway,
+                _number(found, RTA_NH_ID),
+                _number(found, RTA_OIF),
+                found.get(RTA_GATEWAY, b""),
                 kind,
                 port,
             )
         at += (size + 3) & ~3
+
+
+def _attributes(octets: bytes, at: int, stop: int) -> dict[int, bytes]:
+    found = {}
+    while stop - at >= _ATTRIBUTE.size:
+        extent, attribute = _ATTRIBUTE.unpack_from(octets, at)
+        if extent < _ATTRIBUTE.size or extent > stop - at:
+            break
+        found[attribute] = octets[at + _ATTRIBUTE.size : at + extent]
+        at += (extent + 3) & ~3
+    return found
+
+
+def _number(found: dict[int, bytes], attribute: int, default: int = 0) -> int:
+    octets = found.get(attribute, b"")
+    return int.from_bytes(octets, sys.byteorder) if len(octets) == 4 else default

@@ -272,7 +272,9 @@ class RouteTables:
             owners = self._owners.get(intent.vpc_id, {})
             installed = self._data_plane.read(table_id)
             others_of = self._others_of(fibs) if self._data_plane.wants_alternatives else None
-            verdicts = routing.desired(intent, batch, fibs, owners.get, installed, others_of)
+            verdicts = routing.desired(
+                intent, batch, fibs, owners.get, installed, others_of=others_of
+            )
             changes = plan.diff(verdicts.entries, installed, batch)
             await self._data_plane.apply(table_id, changes)
             rejected, waiting = self._rejected[table_id], self._waiting[table_id]

@@ -41,7 +41,36 @@ class Writing:
 
     put: dict[Hop, list[Prefix]] = field(default_factory=dict)
     gone: list[Prefix] = field(default_factory=list)
-    tally: Tally = field(default_factory=lambda: Tally(installed=0, removed=0, replaced=0))
+    installed: int = 0
+    removed: int = 0
+    replaced: int = 0
+
+    @property
+    def tally(self) -> Tally:
+        return Tally(installed=self.installed, removed=self.removed, replaced=self.replaced)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Prefixes of one address family and the numbers of their entries."""
+
+    family: int
+    prefixes: Sequence[Prefix]
+    numbers: Sequence[int]
+
+
+def _parts(prefixes: Sequence[Prefix], numbers: Sequence[int]) -> Iterator[_Part]:
+    if not prefixes:
+        return
+    if max(prefixes) < IPV6_BIT:
+        yield _Part(AF_INET, prefixes, numbers)
+    elif min(prefixes) >= IPV6_BIT:
+        yield _Part(AF_INET6, prefixes, numbers)
+    else:
+        for family, bit in ((AF_INET, 0), (AF_INET6, IPV6_BIT)):
+            places = [at for at, prefix in enumerate(prefixes) if prefix & IPV6_BIT == bit]
+            own = [prefixes[at] for at in places]
+            yield _Part(family, own, [numbers[at] for at in places])
 
 
 class Written:
@@ -74,81 +103,60 @@ class Written:
         if self.touched is not None:
             self.touched.update(prefixes)
         writing = Writing()
-        if not prefixes:
-            return writing
-        if max(prefixes) < IPV6_BIT:
-            self._assign(AF_INET, prefixes, numbers, entries, lead_of, writing)
-        elif min(prefixes) >= IPV6_BIT:
-            self._assign(AF_INET6, prefixes, numbers, entries, lead_of, writing)
-        else:
-            for family, bit in ((AF_INET, 0), (AF_INET6, IPV6_BIT)):
-                places = [at for at, prefix in enumerate(prefixes) if prefix & IPV6_BIT == bit]
-                own = [prefixes[at] for at in places]
-                theirs = [numbers[at] for at in places]
-                self._assign(family, own, theirs, entries, lead_of, writing)
+        for part in _parts(prefixes, numbers):
+            leads = self._leads_of(part, entries, lead_of)
+            wanted = [leads[number] for number in part.numbers]
+            only = wanted[0] if len(set(part.numbers)) == 1 else None
+            before = list(map(self.leads.get, part.prefixes))
+            if only is not None and not self.found and not any(before):
+                # All of them new and alike, as when a full table comes in: nothing to compare.
+                self._put(writing, only, part.prefixes)
+            elif before != wanted or self.found:
+                self._compared(writing, part.prefixes, before, wanted)
         return writing
 
-    def _assign(
-        self,
-        family: int,
-        prefixes: Sequence[Prefix],
-        numbers: Sequence[int],
-        entries: Sequence[Entry | None],
-        lead_of: LeadOf,
-        writing: Writing,
-    ) -> None:
-        leads = self.leads
-        standing = self._standing(prefixes, numbers) if self.found else {}
-        new: list[Lead | None] = [None] * len(entries)
-        for number in set(numbers):
+    def _leads_of(
+        self, part: _Part, entries: Sequence[Entry | None], lead_of: LeadOf
+    ) -> list[Lead | None]:
+        standing = self._standing(part.prefixes, part.numbers) if self.found else {}
+        leads: list[Lead | None] = [None] * len(entries)
+        for number in set(part.numbers):
             entry = entries[number]
             if entry is not None:
-                new[number] = lead_of(entry, family, standing.get(number))
-        wanted = [new[number] for number in numbers]
-        before = list(map(leads.get, prefixes))
-        if before == wanted and not self.found:
-            return
-        installed = replaced = removed = 0
-        put: defaultdict[Hop, list[Prefix]] = defaultdict(list)
-        only = wanted[0]
-        if only is not None and not self.found and not any(before) and len(set(numbers)) == 1:
-            # All of them new and alike, as when a full table comes in: nothing to compare.
-            installed = len(prefixes)
-            put[only.hop] = list(prefixes)
-            leads.update(dict.fromkeys(prefixes, only))
-        else:
-            for prefix, old, lead in zip(prefixes, before, wanted, strict=True):
-                found = self.found.pop(prefix, None) if self.found else None
-                if old is lead and found is None:
-                    continue
-                hop = found if old is None else old.hop
+                leads[number] = lead_of(entry, part.family, standing.get(number))
+        return leads
+
+    def _put(self, writing: Writing, lead: Lead, prefixes: Sequence[Prefix]) -> None:
+        writing.put.setdefault(lead.hop, []).extend(prefixes)
+        lead.hop.routes += len(prefixes)
+        self.leads.update(dict.fromkeys(prefixes, lead))
+        writing.installed += len(prefixes)
+
+    def _compared(
+        self,
+        writing: Writing,
+        prefixes: Sequence[Prefix],
+        before: Sequence[Lead | None],
+        wanted: Sequence[Lead | None],
+    ) -> None:
+        for prefix, old, lead in zip(prefixes, before, wanted, strict=True):
+            found = self.found.pop(prefix, None) if self.found else None
+            if old is lead and found is None:
+                continue
+            hop = found if old is None else old.hop
+            if hop is not None:
+                hop.routes -= 1
+            if lead is None:
                 if hop is not None:
-                    hop.routes -= 1
-                if lead is None:
-                    if hop is not None:
-                        writing.gone.append(prefix)
-                    if old is not None:
-                        del leads[prefix]
-                        removed += 1
-                    continue
-                leads[prefix] = lead
-                if hop is not lead.hop:
-                    put[lead.hop].append(prefix)
-                else:
-                    hop.routes += 1
-                if old is None:
-                    installed += 1
-                elif not old.entry.leads_like(lead.entry):
-                    replaced += 1
-        for hop, own in put.items():
-            hop.routes += len(own)
-        writing.put.update(put)
-        was = writing.tally
-        writing.tally = Tally(
-            installed=was.installed + installed,
-            removed=was.removed + removed,
-            replaced=was.replaced + replaced,
-        )
+                    writing.gone.append(prefix)
+                writing.removed += self.leads.pop(prefix, None) is not None
+                continue
+            self.leads[prefix] = lead
+            lead.hop.routes += 1
+            if hop is not lead.hop:
+                writing.put.setdefault(lead.hop, []).append(prefix)
+            writing.installed += old is None
+            writing.replaced += old is not None and not old.entry.leads_like(lead.entry)
 
     def _standing(self, prefixes: Sequence[Prefix], numbers: Sequence[int]) -> dict[int, Hop]:
         """The hop that most routes of each number stand with."""
