@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from xml.etree import ElementTree as ET
@@ -18,18 +19,19 @@ LOOK_S: Final = 0.05
 
 def carry_out(steps: Iterable[CloudStep], api: Api, journal: Journal, tell: Tell) -> None:
     """Raises StartError with what the server said."""
-    told = ""
-    for step in steps:
-        if step.what != told:
-            journal.note(step=step.what)
+    listed = list(steps)
+    last = {step.what: place for place, step in enumerate(listed)}
+    kept: defaultdict[str, list[str]] = defaultdict(list)
+    for place, step in enumerate(listed):
+        journal.note(step=step.what)
         match step:
             case Call():
                 keep(step.keeps, api(step.action, resolved(step.params, journal)), journal)
             case Look():
                 _look(step, api, journal)
-        if step.what != told:
-            told = step.what
-            tell(told, _ids(step, journal))
+        kept[step.what] += (journal.notes.ids[name] for name in step.keeps)
+        if last[step.what] == place:
+            tell(step.what, " ".join(kept[step.what]))
 
 
 def resolved(params: Params, journal: Journal) -> dict[str, str]:
@@ -63,10 +65,6 @@ def _look(step: Look, api: Api, journal: Journal) -> None:
                 "look into the server's log"
             )
         time.sleep(LOOK_S)
-
-
-def _ids(step: CloudStep, journal: Journal) -> str:
-    return " ".join(journal.notes.ids[name] for name in step.keeps)
 
 
 def route_tables(api: Api, journal: Journal, tables: Iterable[str]) -> dict[str, list[Any]]:

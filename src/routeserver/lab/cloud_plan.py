@@ -153,7 +153,7 @@ def _interfaces(lab: Lab) -> Iterator[CloudStep]:
             ref = eni_ref(appliance.name, eni.name)
             yield _interface(ref, eni.subnet, str(eni.address))
             yield Call(
-                f"interface {ref.removeprefix('eni.')}, source/destination check off",
+                f"interface {ref.removeprefix('eni.')}",
                 "ModifyNetworkInterfaceAttribute",
                 {"NetworkInterfaceId": Ref(ref), "SourceDestCheck.Value": "false"},
                 {},
