@@ -25,7 +25,7 @@ from routeserver.bfd.discard import Discard
 from routeserver.bfd.events import Handover
 from routeserver.bfdd.spec import BfdChange, BfdSpec, Discarded, Standing
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 LINE_LIMIT: Final = 1 << 24
 
 
@@ -233,6 +233,7 @@ def _spec(fields: _Fields) -> BfdSpec:
         session_id=fields.text("session_id"),
         local=fields.text("local"),
         remote=fields.text("remote"),
+        network=fields.text("network"),
         config=BfdConfig(
             desired_min_tx_us=config.number("desired_min_tx_us"),
             required_min_rx_us=config.number("required_min_rx_us"),
@@ -268,6 +269,7 @@ def _standing(fields: _Fields) -> Standing:
         session_id=fields.text("session_id"),
         local=fields.text("local"),
         remote=fields.text("remote"),
+        network=fields.text("network"),
         up=fields.flag("up"),
         handover=None if handover is None else _handover(handover),
         loss=None if loss is None else _change(loss),

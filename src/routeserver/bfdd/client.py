@@ -37,6 +37,7 @@ from routeserver.bfdd.meeting import meet
 from routeserver.bfdd.process import DaemonProcess
 from routeserver.bfdd.reported import ReportedSessions
 from routeserver.bfdd.spec import BFD_PORT, BfdChange, BfdSpec, Discarded, Standing
+from routeserver.bfdd.supplying import Source, Supplying
 
 _log = structlog.get_logger()
 
@@ -69,6 +70,7 @@ class BfdDaemon:
 
     The daemon is met in `folder`. Without this server it goes on for `linger_s`, and then ends as
     it does at once when this server closes; unless `survives_stop` makes that no difference.
+    Sockets of networks that the daemon is not in come from `source`.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class BfdDaemon:
         *,
         linger_s: float = 0.0,
         survives_stop: bool = False,
+        source: Source | None = None,
         timers: DaemonTimers = _DEFAULT_TIMERS,
     ) -> None:
         self.discarded: Counter[tuple[str, str]] = Counter()
@@ -97,6 +100,9 @@ class BfdDaemon:
         self._introduced: dict[str, int] = {}  # session id -> the serial that the daemon must reach
         self._answers: dict[int, asyncio.Future[Mapping[str, str]]] = {}
         self._process: DaemonProcess | None = None
+        self._source = source
+        self._supplying: Supplying | None = None
+        self._saying = asyncio.Lock()
         self._ready = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
         self._grace: asyncio.TimerHandle | None = None
@@ -126,7 +132,7 @@ class BfdDaemon:
         unmoved = {
             session_id
             for session_id, spec in wanted.items()
-            if (old := self._desired.get(session_id)) and old.addresses == spec.addresses
+            if (old := self._desired.get(session_id)) and old.ends == spec.ends
         }
         standing, self._standing = self._standing, {}
         found = [
@@ -145,10 +151,10 @@ class BfdDaemon:
         answer: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
         self._answers[serial] = answer
         self._attach(found)
-        self._say_desired()
+        faults = await self._say_desired()
         try:
             async with asyncio.timeout(self._timers.answer_s):
-                return await answer
+                return {**await answer, **faults}
         except TimeoutError:
             _log.error("bfd_daemon_unresponsive", pid=self.pid)
             if self._process is not None:
@@ -194,7 +200,7 @@ class BfdDaemon:
         )
         self._process = process
         try:
-            self._taken_over(process, greeting)
+            await self._taken_over(process, greeting)
             while (line := await process.hear()) is not None:
                 try:
                     message = decode(line)
@@ -214,6 +220,9 @@ class BfdDaemon:
             raise
         finally:
             self._process = None
+            if self._supplying is not None:
+                self._supplying.close()
+                self._supplying = None
             self._ready.clear()
             self._stop_grace()
             self._standing = {}
@@ -239,8 +248,14 @@ class BfdDaemon:
             case _:
                 assert_never(message)
 
-    def _taken_over(self, process: DaemonProcess, greeting: Ready) -> None:
+    async def _taken_over(self, process: DaemonProcess, greeting: Ready) -> None:
         """What the daemon runs already is taken as it stands."""
+        if self._source is not None:
+            self._supplying = Supplying(self._source, self._folder, self._port, process.pid)
+            self._supplying.has(
+                (standing.session_id, standing.network, standing.local)
+                for standing in greeting.standing
+            )
         _log.info("bfd_daemon_ready", pid=process.pid, port=self._port)
         self._ready.set()
         process.say(Attach(self._linger_s))
@@ -256,7 +271,7 @@ class BfdDaemon:
                 and standing.is_of(spec)
             ]
         )
-        self._say_desired()
+        await self._say_desired()
         self._start_grace()
 
     def _attach(self, standing: Sequence[Standing]) -> None:
@@ -322,12 +337,18 @@ class BfdDaemon:
         """False for what the daemon said before it knew this session, of another of that name."""
         return session_id in self._desired and session_id not in self._introduced
 
-    def _say_desired(self) -> None:
-        """The whole intent; what a daemon that is not there misses, the next one is told."""
-        if self._process is not None and self._ready.is_set():
-            self._process.say(
-                Converge(self._serial, tuple(self._desired.values()), self._handovers)
-            )
+    async def _say_desired(self) -> Mapping[str, str]:
+        """The whole intent; what a daemon that is not there misses, the next one is told. Answers
+        for each session that lacks a socket why."""
+        async with self._saying:  # what is said last is what is wanted last
+            faults: Mapping[str, str] = {}
+            if self._supplying is not None:
+                faults = await self._supplying.supply(dict(self._desired))
+            if self._process is not None and self._ready.is_set():
+                self._process.say(
+                    Converge(self._serial, tuple(self._desired.values()), self._handovers)
+                )
+            return faults
 
     def _start_grace(self) -> None:
         self._stop_grace()

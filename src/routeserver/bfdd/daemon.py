@@ -40,7 +40,9 @@ from routeserver.bfdd.channel import (
     encode,
 )
 from routeserver.bfdd.engine import BfdEngine
+from routeserver.bfdd.handing import Counter
 from routeserver.bfdd.pacing import Pacing
+from routeserver.bfdd.source import Sockets, StoredSockets
 from routeserver.bfdd.spec import BfdChange, Standing
 
 _FIRST_OWNER_S: Final = 10.0
@@ -61,9 +63,10 @@ def run(folder: Path, port: int, linger_s: float) -> None:
     """Serve the socket in `folder` until the end. Raises OSError when it cannot listen."""
     # A Ctrl-C in the terminal is meant for the server, which then ends this process in good order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    counter = rendezvous.listen(folder, rendezvous.HANDING)
     listener = rendezvous.listen(folder)
     _prepare_process()
-    asyncio.run(_serve(listener, port, linger_s))
+    asyncio.run(_serve(listener, counter, port, linger_s))
 
 
 def _prepare_process() -> None:
@@ -76,14 +79,20 @@ def _prepare_process() -> None:
     gc.freeze()
 
 
-async def _serve(listener: socket.socket, port: int, linger_s: float) -> None:
-    daemon = Daemon(port, linger_s)
+async def _serve(
+    listener: socket.socket, handing: socket.socket, port: int, linger_s: float
+) -> None:
+    sockets = StoredSockets()
+    daemon = Daemon(port, linger_s, sockets)
+    counter = Counter(handing, sockets, daemon.knows)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, daemon.end)
     server = await asyncio.start_unix_server(daemon.meet, sock=listener, limit=LINE_LIMIT)
     _say_ready()
     await daemon.ended
     server.close()
+    counter.close()
     daemon.close()
+    sockets.close()
 
 
 def _say_ready() -> None:
@@ -97,7 +106,7 @@ def _say_ready() -> None:
 class Daemon:
     """To be made inside the running event loop."""
 
-    def __init__(self, port: int, linger_s: float) -> None:
+    def __init__(self, port: int, linger_s: float, sockets: Sockets | None = None) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._port = port
         self._linger_s = linger_s
@@ -108,6 +117,7 @@ class Daemon:
             port=port,
             on_handover=self._pacing.handed_over,
             independent=linger_s > 0,
+            sockets=sockets,
         )
         self._owner: asyncio.StreamWriter | None = None
         self._owner_pid = 0
@@ -149,6 +159,12 @@ class Daemon:
             self._take_back()
             self._alone = self._loop.call_later(self._linger_s, self.end)
             await _closed(writer)
+
+    def knows(self, caller: rendezvous.Credentials) -> bool:
+        """Whether this is the server that owns it now."""
+        return self._owner is not None and caller == rendezvous.Credentials(
+            self._owner_pid, os.geteuid()
+        )
 
     def _take_back(self) -> None:
         """What was told just before the owner was seen to be gone, it may not have heard."""

@@ -29,14 +29,9 @@ from routeserver.bfdd.deadlines import Deadlines
 from routeserver.bfdd.discards import Discards
 from routeserver.bfdd.running import Listener, Running
 from routeserver.bfdd.sockets import ANCILLARY_SIZE, received_ttl
+from routeserver.bfdd.source import OwnSockets, Sockets
 from routeserver.bfdd.spec import BFD_PORT, BfdChange, BfdSpec, Standing
-from routeserver.netd.sockets import (
-    Address,
-    SocketError,
-    bound_addresses,
-    open_bfd_receiver,
-    open_bfd_sender,
-)
+from routeserver.netd.sockets import Address, SocketError
 
 _DATAGRAM_SIZE: Final = 256  # a control packet's length field cannot say more
 _DATAGRAMS_PER_TURN: Final = 512
@@ -49,7 +44,8 @@ OnHandover = Callable[[str, Handover], None]
 
 class BfdEngine:
     """To be made inside the running event loop; `on_change` is called there and must not block.
-    `independent`: the sessions outlive their control plane, and say so."""
+    `independent`: the sessions outlive their control plane, and say so. `sockets` is where they
+    come from; by default the engine opens its own."""
 
     def __init__(
         self,
@@ -58,6 +54,7 @@ class BfdEngine:
         port: int = BFD_PORT,
         on_handover: OnHandover | None = None,
         independent: bool = False,
+        sockets: Sockets | None = None,
     ) -> None:
         self.discards = Discards()
         self.independent = independent
@@ -68,10 +65,10 @@ class BfdEngine:
         self._deadlines: Deadlines[Running] = Deadlines(self._loop, self._due)
         self._by_id: dict[str, Running] = {}
         self._by_discriminator: dict[int, Running] = {}
-        self._by_pair: dict[tuple[str, str], Running] = {}
-        self._leaving: dict[tuple[str, str], Running] = {}
-        self._listeners: dict[str, Listener] = {}
-        self._bound: dict[int, frozenset[str]] = {}  # one look for all listeners of a converge
+        self._by_pair: dict[tuple[str, str, str], Running] = {}
+        self._leaving: dict[tuple[str, str, str], Running] = {}
+        self._listeners: dict[tuple[str, str], Listener] = {}
+        self._sockets = sockets or OwnSockets()
 
     def converge(
         self,
@@ -86,13 +83,13 @@ class BfdEngine:
         """
         for session_id, running in list(self._by_id.items()):
             spec = desired.get(session_id)
-            if spec is None or running.spec.addresses != spec.addresses:
+            if spec is None or running.spec.ends != spec.ends:
                 self._leave(running)
             elif running.spec.config.auth != spec.config.auth:
                 self._leave(running)
                 self._report_restart(running)
         errors: dict[str, str] = {}
-        self._bound.clear()
+        self._sockets.begin()
         for session_id, spec in desired.items():
             running_now = self._by_id.get(session_id)
             if running_now is not None:
@@ -102,6 +99,7 @@ class BfdEngine:
                 self._begin(session_id, spec, (handovers or {}).get(session_id))
             except SocketError as error:
                 errors[session_id] = str(error)
+        self._sockets.keep_only(desired)
         return errors
 
     def is_up(self, session_id: str) -> bool:
@@ -112,7 +110,12 @@ class BfdEngine:
         """Every session, as its next owner needs to know it."""
         return [
             Standing(
-                session_id, *running.spec.addresses, up=running.is_up, handover=running.handover
+                session_id,
+                running.spec.local,
+                running.spec.remote,
+                up=running.is_up,
+                handover=running.handover,
+                network=running.spec.network,
             )
             for session_id, running in self._by_id.items()
         ]
@@ -129,13 +132,13 @@ class BfdEngine:
 
     def _begin(self, session_id: str, spec: BfdSpec, handover: Handover | None) -> None:
         local, remote = _addresses(spec)
-        pair = str(local), str(remote)
+        pair = spec.network, str(local), str(remote)
         if pair in self._by_pair:
             other = self._by_pair[pair].spec.session_id
             raise SocketError(f"BFD from {local} to {remote} is already session {other}")
-        sender = open_bfd_sender(local)
+        sender = self._sockets.sender(session_id, spec.network, local)
         try:
-            listener = self._listen(local)
+            listener = self._listen(spec.network, local)
         except SocketError:
             sender.close()
             raise
@@ -191,21 +194,19 @@ class BfdEngine:
 
     # --- sockets --------------------------------------------------------------------------------
 
-    def _listen(self, local: Address) -> Listener:
-        listener = self._listeners.get(str(local))
+    def _listen(self, network: str, local: Address) -> Listener:
+        listener = self._listeners.get((network, str(local)))
         if listener is None:
-            if local.version not in self._bound:
-                self._bound[local.version] = bound_addresses(local.version, self._port)
-            opened = open_bfd_receiver(local, self._port, self._bound[local.version])
-            listener = Listener(str(local), opened)
-            self._listeners[listener.local] = listener
+            opened = self._sockets.receiver(network, local, self._port)
+            listener = Listener(network, str(local), opened)
+            self._listeners[network, listener.local] = listener
             self._loop.add_reader(listener.socket, self._drain, listener)
         return listener
 
     def _stop_listening(self, listener: Listener) -> None:
         listener.sessions -= 1
         if listener.sessions == 0:
-            del self._listeners[listener.local]
+            del self._listeners[listener.network, listener.local]
             self._loop.remove_reader(listener.socket)
             listener.socket.close()
 
@@ -232,9 +233,10 @@ class BfdEngine:
     def _session_of(self, data: bytes, listener: Listener, source: str) -> Running | None:
         discriminator = peek_your_discriminator(data)
         if discriminator == 0:
-            return self._by_pair.get((listener.local, source))
+            return self._by_pair.get((listener.network, listener.local, source))
         running = self._by_discriminator.get(discriminator)
-        return running if running and running.pair == (listener.local, source) else None
+        ends = (listener.network, listener.local, source)
+        return running if running and running.pair == ends else None
 
     def _discard(self, reason: Discard, running: Running | None, source: str, data: bytes) -> None:
         session_id = "" if running is None else running.spec.session_id

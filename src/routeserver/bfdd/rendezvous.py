@@ -1,6 +1,7 @@
-"""Where a server and its BFD daemon find each other: a Unix socket in the data directory.
+"""Where a server and its BFD daemon find each other: Unix sockets in the data directory, one for
+words and one for the sockets that the server hands over.
 
-The socket file is mode 0600, and both ends look at who the other one is, so that nobody but this
+The socket files are mode 0600, and both ends look at who the other one is, so that nobody but this
 user can order or impersonate the daemon. The way to it goes through a descriptor of the directory,
 because a socket's path may not be longer than 107 bytes and a data directory's may.
 """
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 SOCKET: Final = "bfd.sock"
+HANDING: Final = "bfd-sockets.sock"
 LOG: Final = "bfd.log"
 _CREDENTIALS: Final = struct.Struct("iII")
 _ONLY_THIS_USER: Final = 0o177
@@ -38,15 +40,15 @@ def credentials(connection: socket.socket) -> Credentials:
     return Credentials(pid, uid)
 
 
-def listen(folder: Path) -> socket.socket:
+def listen(folder: Path, name: str = SOCKET) -> socket.socket:
     """Take the place of a listener that is gone. Raises OSError.
 
     The file stays behind in the end: whoever removed it could remove a successor's.
     """
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    listener = _socket(name)
     mask = os.umask(_ONLY_THIS_USER)
     try:
-        with _path(folder) as path:
+        with _path(folder, name) as path:
             with suppress(FileNotFoundError):
                 path.unlink()
             listener.bind(str(path))
@@ -59,11 +61,11 @@ def listen(folder: Path) -> socket.socket:
     return listener
 
 
-def dial(folder: Path) -> socket.socket | None:
+def dial(folder: Path, name: str = SOCKET) -> socket.socket | None:
     """A connection to the daemon that listens there, None when none does. Raises OSError."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    connection = _socket(name)
     try:
-        with _path(folder) as path:
+        with _path(folder, name) as path:
             connection.connect(str(path))
     except (FileNotFoundError, ConnectionRefusedError):
         connection.close()
@@ -74,10 +76,15 @@ def dial(folder: Path) -> socket.socket | None:
     return connection
 
 
+def _socket(name: str) -> socket.socket:
+    kind = socket.SOCK_SEQPACKET if name == HANDING else socket.SOCK_STREAM
+    return socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK)
+
+
 @contextmanager
-def _path(folder: Path) -> Iterator[Path]:
+def _path(folder: Path, name: str) -> Iterator[Path]:
     descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield Path(f"/proc/self/fd/{descriptor}") / SOCKET
+        yield Path(f"/proc/self/fd/{descriptor}") / name
     finally:
         os.close(descriptor)

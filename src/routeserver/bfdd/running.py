@@ -15,6 +15,7 @@ from routeserver.bfdd.spec import BfdSpec
 class Listener:
     """The receiving socket of one local address, for all its sessions."""
 
+    network: str
     local: str
     socket: socket.socket
     sessions: int = 0
@@ -54,7 +55,7 @@ class Running(Timed):
         self.destination = destination
         self.is_up = False
         self.handover: Handover | None = None
-        self.pair = listener.local, destination[0]
+        self.pair = spec.network, listener.local, destination[0]
         self.ends_at: float | None = None
 
     def next_deadline(self) -> float | None:

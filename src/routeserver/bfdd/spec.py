@@ -15,16 +15,22 @@ BFD_PORT: Final = 3784
 
 @dataclass(frozen=True, slots=True)
 class BfdSpec:
-    """One wanted session, the only one of its pair of addresses; both are of one family."""
+    """One wanted session, the only one of its pair of addresses; both are of one family.
+
+    `network` is where the addresses are: the id of a VPC with a network of its own, or empty for
+    the daemon's.
+    """
 
     session_id: str
     local: str
     remote: str
     config: BfdConfig = field(default_factory=BfdConfig)
+    network: str = ""
 
     @property
-    def addresses(self) -> tuple[str, str]:
-        return self.local, self.remote
+    def ends(self) -> tuple[str, str, str]:
+        """Where it runs; no two sessions have the same."""
+        return self.network, self.local, self.remote
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +64,10 @@ class Standing:
     up: bool
     handover: Handover | None = None
     loss: BfdChange | None = None
+    network: str = ""
 
     def is_of(self, spec: BfdSpec) -> bool:
-        return (self.local, self.remote) == spec.addresses
+        return (self.network, self.local, self.remote) == spec.ends
 
 
 @dataclass(frozen=True, slots=True)
