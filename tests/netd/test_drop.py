@@ -28,7 +28,7 @@ def status(text):
 
 data = Path(sys.argv[1])
 needs = [Need(Path(path)) for path in {sys.base_prefix, sys.prefix, *sys.argv[2:]}]
-give_up(identity_of("nobody"), [Need(data, is_written=True), *needs])
+give_up(identity_of("nobody"), [Need(data, is_written=True, is_given=True), *needs])
 (data / "written").write_text("by nobody")
 child = subprocess.run([sys.executable, "-c", "print(open('/proc/self/status').read())"], capture_output=True, text=True)
 refused = {}
@@ -99,6 +99,12 @@ def test_a_link_in_the_data_directory_gives_nothing_else_away(data: Path) -> Non
     os.link(elsewhere, data / "hard")
     _dropped(data)
     assert elsewhere.stat().st_uid == 0
+
+
+def test_the_settings_stay_roots(data: Path) -> None:
+    (data / "routeserver.toml").write_text("")
+    _dropped(data)
+    assert (data / "routeserver.toml").stat().st_uid == 0
 
 
 def test_a_barrier_is_the_outermost_directory_that_bars_the_way(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 ``lock`` is held (flock) for as long as the server lives and holds its process id. ``root-key.json``
 is the root access key, mode 0600, made at the first start; ``secret-key.json``, of the same mode,
 is what the secrets in the database are sealed with. ``server.json`` is the address of the
-last start, so that ``routeserver env`` finds it. The embedded database lives beside them, and so do
+last start, so that ``routeserver env`` finds it; ``instance.json`` says whose work in the kernel is
+this server's. The embedded database lives beside them, and so do
 ``bfd.sock`` and ``bfd.log`` of the BFD daemon, which outlives the server.
 """
 
@@ -14,6 +15,8 @@ import errno
 import fcntl
 import json
 import os
+import re
+import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +32,7 @@ ROOT_KEY: Final = "root-key.json"
 SECRET_KEY: Final = "secret-key.json"  # noqa: S105 - a file's name
 AUDIT: Final = "audit.jsonl"
 SERVER: Final = "server.json"
+INSTANCE: Final = "instance.json"
 DATABASE: Final = "routeserver.db"
 
 _REMEDIES: Final[dict[int, str]] = {
@@ -64,6 +68,13 @@ class SecretKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Instance:
+    """What marks this server's work in the kernel."""
+
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServerInfo:
     """How the server that last started here is reached."""
 
@@ -80,14 +91,49 @@ def taken(path: Path) -> Iterator[None]:
 
     Raises StartError when it cannot be used or another server holds it.
     """
+    make(path)
     with readable_errors(path):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _lock(descriptor, path)
         yield
     finally:
         os.close(descriptor)
+
+
+def make(path: Path) -> None:
+    """Mode 0700 where it is missing. Raises StartError."""
+    with readable_errors(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def must_be_the_servers_own(path: Path, home: str) -> None:
+    """Before all of it is given to another user: raises StartError for a directory that looks like
+    somebody's who would not want that. `home` is this user's."""
+    with readable_errors(path):
+        about = path.stat()
+        is_private = not about.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+        is_used = (path / LOCK).exists()
+        is_fresh = is_private or not any(path.iterdir())
+    if path.resolve() in {Path("/"), Path(home).resolve()} or not (is_used or is_fresh):
+        raise StartError(
+            f"{path} is no data directory, and others may read what is in it; name one that is "
+            "empty or does not exist with --data-dir"
+        )
+
+
+def ensure_instance(path: Path) -> str:
+    """Who this server is among those that share a kernel: a word kept from the first start on.
+
+    Raises StartError.
+    """
+    found = _read(path, INSTANCE, Instance)
+    if found is None:
+        found = Instance(secrets.token_hex(8))
+        _write(path, INSTANCE, asdict(found))
+    if not re.fullmatch(r"[0-9a-f]{16}", found.instance):
+        raise StartError(f"{path / INSTANCE} is damaged; restore it from a backup")
+    return found.instance
 
 
 def _lock(descriptor: int, path: Path) -> None:

@@ -27,6 +27,7 @@ from routeserver.app.http_server import bind, serving, url_of
 from routeserver.app.inventory import Inventory
 from routeserver.app.metered import MeteredApi
 from routeserver.app.operator_socket import operator_socket
+from routeserver.app.privileges import NONE, Privileges, tell
 from routeserver.app.root_key import ensure_root_key
 from routeserver.app.secret_key import ensure_seal
 from routeserver.app.session_timers import session_timers
@@ -51,7 +52,9 @@ from routeserver.http.endpoint import Limits as HttpLimits
 from routeserver.http.operator import make_operator_app
 from routeserver.http.operator_server import operator_server_config
 from routeserver.http.server import server_config
+from routeserver.netd.client import NetdClient
 from routeserver.netd.orders import HERE
+from routeserver.netd.starting import HelperProcess
 from routeserver.observe.audit import AuditTrail
 from routeserver.observe.loop_ticker import LoopTicker
 from routeserver.observe.metrics import Metrics
@@ -71,33 +74,70 @@ _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 _log = structlog.get_logger()
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, privileges: Privileges = NONE) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises StartError or StoreError when it cannot start.
+    Raises StartError or StoreError when it cannot start, or when the privileged helper ends.
     """
     use_collector()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _ENDING:
-        loop.add_signal_handler(number, _stop, stop, number)
-    with data_dir.taken(settings.data_dir), bind(settings.listen) as listening:
+        loop.add_signal_handler(number, _stop, stop, number.name)
+    opened = privileges.listening
+    with data_dir.taken(settings.data_dir), opened or bind(settings.listen) as listening:
         async with AsyncExitStack() as parts:
-            await _start(settings, listening, parts)
+            netd = _client_of(privileges.helper, stop, parts)
+            await _start(settings, netd, listening, parts)
+            tell(settings, privileges)
             await stop.wait()
+            is_helped = netd is None or not netd.ended.done()
+    if not is_helped:
+        raise StartError("the privileged helper has ended; start the server again")
     _log.info("stopped")
 
 
-def _stop(stop: asyncio.Event, number: signal.Signals) -> None:
+def _client_of(
+    helper: HelperProcess | None, stop: asyncio.Event, parts: AsyncExitStack
+) -> NetdClient | None:
+    """What is asked of the helper; when that one goes, the server ends: nothing that it would
+    decide from then on would reach the kernel."""
+    if helper is None:
+        return None
+    netd = NetdClient(helper.connection)
+
+    def gone(_: object) -> None:
+        if not is_closing:
+            _log.error("helper_gone", pid=helper.pid)
+            _stop(stop, "the privileged helper has ended")
+
+    is_closing = False
+    netd.ended.add_done_callback(gone)
+
+    def close() -> None:
+        nonlocal is_closing
+        is_closing = True
+        netd.close()
+
+    parts.callback(close)
+    return netd
+
+
+def _stop(stop: asyncio.Event, reason: str) -> None:
     if not stop.is_set():
-        _log.info("stopping", reason=number.name)
+        _log.info("stopping", reason=reason)
     stop.set()
 
 
-async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitStack) -> None:
+async def _start(
+    settings: Settings,
+    netd: NetdClient | None,
+    listening: socket.socket,
+    parts: AsyncExitStack,
+) -> None:
     started_at = time.monotonic()
     book = _book(settings)
-    fabric = LoopbackFabric()
+    fabric = LoopbackFabric(netd)
     bgp_port = await _bgp_port(fabric, settings.bgp_port)
     store = await Store.open(settings.database_url or data_dir.database_url(settings.data_dir))
     parts.push_async_callback(store.close)
@@ -137,7 +177,7 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         await bfd.start()
     except BfdDaemonError as error:
         raise StartError(str(error)) from error
-    parts.push_async_callback(bfd.close)
+    parts.push_async_callback(_end_bfd, bfd, netd)
     parts.push_async_callback(speaker.close)
 
     policy = policy_of(settings)
@@ -233,6 +273,13 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         profile=settings.profile.value,
         fabric=settings.fabric.value,
     )
+
+
+async def _end_bfd(bfd: BfdDaemon, netd: NetdClient | None) -> None:
+    """Without a helper this is a crash, which BFD outlives until the next start."""
+    if netd is not None and netd.ended.done():
+        bfd.survives_stop = True
+    await bfd.close()
 
 
 def _book(settings: Settings) -> PeerSettingsBook:

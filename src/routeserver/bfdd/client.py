@@ -90,7 +90,8 @@ class BfdDaemon:
         self._folder = folder
         self._port = port
         self._linger_s = linger_s
-        self._survives_stop = survives_stop
+        self.survives_stop = survives_stop
+        """Whether `close` leaves the daemon, to linger."""
         self._timers = timers
         self._desired: dict[str, BfdSpec] = {}
         self._handovers: dict[str, Handover] = {}
@@ -213,7 +214,7 @@ class BfdDaemon:
                     _log.exception("bfd_message_not_taken")
         except asyncio.CancelledError:
             self._process = None
-            if self._survives_stop:
+            if self.survives_stop:
                 await process.leave()
             else:
                 await process.end()

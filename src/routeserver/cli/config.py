@@ -22,6 +22,7 @@ ABSENT: Final = {
     "bgp_port": "auto",
     "keepalive_s": "auto",
     "peers_file": "none",
+    "run_as": "auto",
 }
 """How None is written, by setting; for quotas it is `unlimited`."""
 

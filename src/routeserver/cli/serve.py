@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
+from routeserver.app.privileges import settle
 from routeserver.app.server import run
 from routeserver.cli import flags
 from routeserver.observe import log
@@ -28,17 +29,19 @@ def serve(  # noqa: PLR0917 - one for each flag
 
     Logs go to standard error. 'routeserver config' lists every setting, these flags are a few.
     """
-    settings = flags.effective(
+    effective = flags.effective(
         data_dir=data_dir,
         listen=listen,
         bgp_port=bgp_port,
         fabric=fabric,
         profile=profile,
         config=config,
-    ).settings
+    )
+    settings = effective.settings
     as_json = settings.log_format is LogFormat.JSON or (
         settings.log_format is LogFormat.AUTO and not sys.stderr.isatty()
     )
     log.configure(sys.stderr, level=settings.log_level, json=as_json)
+    privileges = settle(effective)
     with asyncio.Runner(loop_factory=fastest.new_event_loop) as runner:
-        runner.run(run(settings))
+        runner.run(run(settings, privileges))

@@ -29,6 +29,10 @@ _STATUS: Final = Path("/proc/self/status")
 _NOTHING: Final = frozenset({"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"})
 
 
+SPARED: Final = frozenset({"routeserver.toml"})
+"""What root reads at the next start and the user must not write: the settings."""
+
+
 class DropError(OSError):
     """Privilege cannot be given up as asked; one line with the remedy."""
 
@@ -42,10 +46,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A file or directory that must be where it is afterwards, too."""
+    """A file or directory that must be where it is afterwards, too. `is_given`: the user's own from
+    then on, but for the names in `SPARED`."""
 
     path: Path
     is_written: bool = False
+    is_given: bool = False
 
 
 def identity_of(name: str) -> Identity:
@@ -74,24 +80,29 @@ def is_alone() -> bool:
 
 
 def give_up(identity: Identity | None, needs: Sequence[Need]) -> None:
-    """Become `identity`, keeping `needs` in reach; None keeps the user, where it is the only one.
+    """Become `identity`, keeping `needs` in reach; None keeps the user, where it is the only one or
+    has nothing but capabilities to give up.
 
     The calling process must have a single thread. Raises DropError, after which it must end: part
     of its privilege may be gone.
     """
+    if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208 - names are enough
+        raise DropError("cannot give up privilege in one of several threads; report this")
     if identity is not None:
-        hand_over(identity, [need.path for need in needs if need.is_written])
+        hand_over(identity, [need.path for need in needs if need.is_given])
         keep_in_reach(identity, needs)
+    is_bounding = bool(linux.capabilities() & linux.mask(linux.CAP_SETPCAP))
     try:
-        _give_up(identity)
+        _give_up(identity, is_bounding=is_bounding)
     except OSError as error:
         raise DropError(f"cannot give up being root: {error}; set run_as = root") from error
-    _verify(identity)
+    _verify(identity, is_bounding=is_bounding)
 
 
-def _give_up(identity: Identity | None) -> None:
-    linux.prctl(linux.PR_SET_SECUREBITS, linux.SECUREBITS_ALL)
-    linux.bound_capabilities(0)
+def _give_up(identity: Identity | None, *, is_bounding: bool) -> None:
+    if is_bounding:
+        linux.prctl(linux.PR_SET_SECUREBITS, linux.SECUREBITS_ALL)
+        linux.bound_capabilities(0)
     if identity is not None:
         os.setgroups([])
         os.setresgid(identity.gid, identity.gid, identity.gid)
@@ -108,17 +119,28 @@ def hand_over(identity: Identity, directories: Iterable[Path]) -> None:
             for _, _, names, folder in os.fwalk(directory, follow_symlinks=False):
                 os.chown(folder, identity.uid, identity.gid)
                 for name in names:
-                    mode = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                    is_plain = stat.S_ISREG(mode.st_mode) and mode.st_nlink == 1
-                    if is_plain or stat.S_ISSOCK(mode.st_mode):
-                        os.chown(
-                            name, identity.uid, identity.gid, dir_fd=folder, follow_symlinks=False
-                        )
+                    if name not in SPARED:
+                        _give(identity, name, folder)
         except OSError as error:
             raise DropError(
                 f"cannot give {directory} to user {identity.name}: {error.strerror}; "
                 "do it by hand (chown -R), or set run_as = root"
             ) from error
+
+
+def _give(identity: Identity, name: str, folder: int) -> None:
+    """What is judged is what is given, whatever has that name a moment later."""
+    try:
+        file = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return
+    try:
+        about = os.fstat(file)
+        is_plain = stat.S_ISREG(about.st_mode) and about.st_nlink == 1
+        if about.st_uid != identity.uid and (is_plain or stat.S_ISSOCK(about.st_mode)):
+            os.chown(f"/proc/self/fd/{file}", identity.uid, identity.gid)
+    finally:
+        os.close(file)
 
 
 # --- what would be out of reach -------------------------------------------------------------------
@@ -188,8 +210,9 @@ def _held(held: ExitStack, path: Path) -> int:
 
 def _bind(source: str, path: Path, *, is_written: bool) -> None:
     if path.exists():
-        return  # inside of what was bound before it
-    if Path(source).is_dir():
+        if not is_written:
+            return  # inside of what was bound before it
+    elif Path(source).is_dir():
         path.mkdir(mode=0o755, parents=True)
     else:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -203,10 +226,12 @@ def _bind(source: str, path: Path, *, is_written: bool) -> None:
         )
 
 
-def _verify(identity: Identity | None) -> None:
+def _verify(identity: Identity | None, *, is_bounding: bool) -> None:
     """What the kernel says of this process now."""
     said = dict(line.split(":\t", 1) for line in _STATUS.read_text().splitlines() if ":\t" in line)
-    left = [name for name in sorted(_NOTHING) if int(said[name], 16)]
+    # Without the right to, the bound stays; no_new_privs keeps it from mattering.
+    of_interest = _NOTHING if is_bounding else _NOTHING - {"CapBnd"}
+    left = [name for name in sorted(of_interest) if int(said[name], 16)]
     if left or said["NoNewPrivs"].strip() != "1":
         raise DropError(f"privilege is left over: {', '.join(left) or 'no_new_privs is not set'}")
     if identity is not None and set(said["Uid"].split()) != {str(identity.uid)}:

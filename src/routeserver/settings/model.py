@@ -65,7 +65,8 @@ class Settings:
     process may bind it and 1790 otherwise; a `keepalive_s` of None is a third of the negotiated
     hold time; a `selection_deferral_s` of None is what the data plane needs; a `peers_file` of
     None is no such file. An `audit_bytes` of None is no audit trail, a `request_rate` of None no
-    limit, a `seal_key_file` of None the one in the data directory.
+    limit, a `seal_key_file` of None the one in the data directory. A `run_as` of None is the user
+    `routeserver` where there is one, else `nobody`.
     """
 
     data_dir: Path
@@ -93,6 +94,7 @@ class Settings:
     audit_files: int
     request_rate: Rates | None
     seal_key_file: Path | None
+    run_as: str | None
     log_level: LogLevel
     log_format: LogFormat
     quotas: Quotas

@@ -21,6 +21,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[1-9][0-9]?")
 _ZONE: Final = re.compile(r"[a-z]")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+_USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 _RATE: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,9})?)")
 _TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _URL_SCHEMES: Final = ("sqlite:///", "postgresql://")
@@ -91,6 +92,15 @@ def request_rate(value: object) -> Rates | None:
         raise ValueError("off, amazon, or BURST/PER_SECOND such as 100/20")
     rate = Rate(int(found[1]), float(found[2]))
     return Rates(rate, rate, rate)
+
+
+def user(value: object) -> str | None:
+    text = text_of(value) or ""
+    if text == "auto":
+        return None
+    if not _USER.fullmatch(text):
+        raise ValueError("auto, root, or the name of a user")
+    return text
 
 
 def directory(value: object) -> Path:

@@ -152,6 +152,13 @@ SETTINGS: Final = (
         readers.file_or_none,
         "what secrets in the database are sealed with; none is secret-key.json in data_dir",
     ),
+    Setting(
+        "run_as",
+        "auto",
+        readers.user,
+        "the user that a server started by root becomes; auto is routeserver where there is such a "
+        "user, else nobody; root stays root",
+    ),
     Setting("log_level", "info", readers.choice(LogLevel), "the least severe event logged"),
     Setting(
         "log_format",
