@@ -89,11 +89,10 @@ class Path:
     targets: Mapping[int, tuple[socket.socket, str]]
     taps: Mapping[int, tuple[socket.socket, str]]
     journeys: dict[int, Journey] = field(default_factory=dict)
-    _poll: select.poll = field(default_factory=select.poll)
 
-    def __post_init__(self) -> None:
-        for descriptor in (self.client.fileno(), *self.targets, *self.taps):
-            self._poll.register(descriptor, select.POLLIN)
+    @property
+    def descriptors(self) -> list[int]:
+        return [self.client.fileno(), *self.targets, *self.taps]
 
     def send(self, number: int) -> Journey:
         journey = self.journeys[number] = Journey(number, time.time())
@@ -104,14 +103,17 @@ class Path:
     def collect(self, seconds: float) -> None:
         """Take in whatever arrives, for so long."""
         deadline = time.monotonic() + seconds
+        descriptors = self.descriptors
         while True:
             left = max(0.0, deadline - time.monotonic())
-            for descriptor, _ in self._poll.poll(left * 1000):
-                self._take(descriptor)
+            # Finer than poll(2), which counts milliseconds.
+            for descriptor in select.select(descriptors, (), (), left)[0]:
+                self.take(descriptor)
             if time.monotonic() >= deadline:
                 return
 
-    def _take(self, descriptor: int) -> None:
+    def take(self, descriptor: int) -> None:
+        """What waits at one of the descriptors."""
         if descriptor == self.client.fileno():
             self._take_answers()
         elif descriptor in self.targets:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from routeserver.app.data_dir import read_server_info
+from routeserver.app.data_dir import LOCK, read_server_info
 from routeserver.lab import namespaces, processes
 from routeserver.lab.errors import LabError
 from routeserver.lab.interfaces import Access
@@ -54,6 +54,22 @@ def start(lab: Lab, journal: Journal, access: Access) -> int:
 
     until("the server listens", listens, log=log, seconds=START_S)
     return pid
+
+
+def stop(journal: Journal, *, kindly: bool = True) -> None:
+    """The server itself; what it has started ends by itself, or lives on as it is meant to."""
+    token = journal.notes.token
+    holder = _holder(journal.data_dir)
+    itself = [each for each in processes.find(token, ROLE) if each.pid == holder]
+    processes.end(itself, token, kindly=kindly)
+
+
+def _holder(data_dir: Path) -> int | None:
+    """Who holds, or held, the data directory."""
+    try:
+        return int((data_dir / LOCK).read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def has_ended(pid: int) -> bool:

@@ -3,7 +3,6 @@ state, and again without complaint."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
@@ -22,12 +21,13 @@ def take_down(journal: Journal, tell: Tell) -> None:
     token = journal.notes.token
     if token:
         journal.note(step="taking it down")
-        _end_processes(token, tell)
+        _end_processes(journal, tell)
         _remove_namespaces(journal, tell)
     journal.remove()
 
 
-def _end_processes(token: str, tell: Tell) -> None:
+def _end_processes(journal: Journal, tell: Tell) -> None:
+    token = journal.notes.token
     running = processes.find(token)
     ours = [each for each in running if each.role == server.ROLE]
     appliances = [each for each in running if each.role != server.ROLE]
@@ -35,8 +35,7 @@ def _end_processes(token: str, tell: Tell) -> None:
         processes.end(appliances, token)
         tell("daemons", f"{len(appliances)} ended")
     # The server first, which takes its own children along in order.
-    leaders = [each for each in ours if _leads(each.pid)]
-    processes.end(leaders, token)
+    server.stop(journal)
     processes.end(processes.find(token), token)
     if ours:
         tell("server", "ended")
@@ -44,13 +43,6 @@ def _end_processes(token: str, tell: Tell) -> None:
     if left:
         pids = ", ".join(str(each.pid) for each in left)
         raise LabError(f"processes {pids} do not end; try routeserver lab down once more")
-
-
-def _leads(pid: int) -> bool:
-    try:
-        return os.getsid(pid) == pid
-    except ProcessLookupError:
-        return False
 
 
 def _remove_namespaces(journal: Journal, tell: Tell) -> None:
