@@ -125,7 +125,7 @@ def test_a_namespace_is_marked_from_the_inside(token: str) -> None:
     try:
         assert namespaces.is_ours(name, token)
         assert not namespaces.is_ours(name, "another")
-        assert namespaces.with_alias(namespaces.MARK + token) == [name]
+        assert namespaces.marked(namespaces.MARK + token) == [name]
         with pytest.raises(LabError, match="File exists"):
             namespaces.make(name, token)
     finally:

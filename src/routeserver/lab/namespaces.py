@@ -137,11 +137,21 @@ def remove(name: str) -> None:
         ip("netns", "delete", name)
 
 
-def with_alias(alias: str) -> list[str]:
-    """Every named namespace that is marked so."""
+def marked(mark: str) -> list[str]:
+    """Every name whose namespace is marked so; also one that has no namespace yet, whose file says
+    so."""
     if not RUN_NETNS.is_dir():
         return []
-    return [path.name for path in RUN_NETNS.iterdir() if alias_of_lo(path.name) == alias]
+    names = [path.name for path in RUN_NETNS.iterdir()]
+    return [name for name in names if mark in {alias_of_lo(name), _words(path_of(name))}]
+
+
+def _words(path: Path) -> str | None:
+    """What is in a file that no namespace is bound to."""
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def forward(name: str) -> None:

@@ -3,17 +3,18 @@ state, and again without complaint."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Final
 
+from routeserver.app.data_dir import INSTANCE
 from routeserver.lab import namespaces, processes, server
 from routeserver.lab.errors import LabError
 from routeserver.lab.interfaces import Tell
 from routeserver.lab.journal import Journal
 
-INSTANCE: Final = "instance"
-"""The file in the data directory with the token by which a server marks its namespaces."""
 SERVER_MARK: Final = "routeserver "
+"""With this and its instance behind it a server marks what is its own."""
 
 
 def take_down(journal: Journal, tell: Tell) -> None:
@@ -55,7 +56,7 @@ def _remove_namespaces(journal: Journal, tell: Tell) -> None:
         if namespaces.exists(name) and namespaces.is_ours(name, token):
             namespaces.remove(name)
             removed.append(name)
-    for name in namespaces.with_alias(namespaces.MARK + token):
+    for name in namespaces.marked(namespaces.MARK + token):
         namespaces.remove(name)
         removed.append(name)
     if removed:
@@ -64,7 +65,8 @@ def _remove_namespaces(journal: Journal, tell: Tell) -> None:
 
 def _servers(data_dir: Path) -> list[str]:
     """The VPCs that the lab's server has made."""
-    path = data_dir / INSTANCE
-    if not path.exists():
-        return []
-    return namespaces.with_alias(SERVER_MARK + path.read_text().strip())
+    try:
+        instance = json.loads((data_dir / INSTANCE).read_text())["instance"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []  # it never came so far
+    return namespaces.marked(f"{SERVER_MARK}{instance}")
