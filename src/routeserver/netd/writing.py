@@ -47,9 +47,13 @@ _HERE_TYPES: Final = frozenset(
     {RTM_NEWROUTE, RTM_DELROUTE, RTM_NEWNEXTHOP, RTM_DELNEXTHOP, RTM_NEWADDR, RTM_DELADDR}
 )
 _FLAGS: Final = Flag.REQUEST | Flag.REPLACE | Flag.EXCLUDE | Flag.CREATE | Flag.APPEND
-_OTHER_FLAGS: Final = 0xFFFF & ~_FLAGS
+_OTHER_FLAGS: Final = 0xFFFF & ~int(_FLAGS)
 
 _LONGEST_MESSAGE: Final = 1 << 16
+
+_LEAST_ALIKE: Final = 16
+_NO_INTERFACE: Final = -1
+_FIRST: Final = struct.Struct("=IHH")
 
 _ROUTE: Final = struct.Struct("=4xBB")
 """Table and protocol of an rtmsg."""
@@ -74,37 +78,77 @@ def pieces(
     Raises OrderError when one of them may not be written; then none is.
     """
     ends = []
-    at, place, end = 0, 0, len(octets)
+    at, place, end = 0, 1, len(octets)
     begun, counted = 0, 0
-    unpack = HEADER.unpack_from
+    window = _LEAST_ALIKE
     while at < end:
-        place += 1
-        try:
-            length, kind, flags, sequence, _ = unpack(octets, at)
-        except struct.error:
-            length = 0
-        if not HEADER.size <= length <= min(end - at, _LONGEST_MESSAGE):
-            raise OrderError(f"message {place} is none: it says {length} octets", errno.EINVAL)
-        if kind not in types:
-            raise OrderError(
-                f"message {place} is of type {kind}, which is not written here", errno.EPERM
-            )
-        if flags & _OTHER_FLAGS or not flags & 1 or sequence != place:
-            raise OrderError(
-                f"message {place} has flags {flags:#x} and number {sequence}", errno.EINVAL
-            )
-        if judge is not None:
-            judge(kind, at + HEADER.size, at + length)
-        after = at + (length + 3 & ~3)
-        if after - begun > CHUNK_OCTETS or counted == CHUNK_MESSAGES:
-            if at > begun:
-                ends.append(at)
+        length, count = 0, 0
+        if judge is None:
+            length, count = _alike(octets, at, place, window, types)
+            window = min(2 * window, CHUNK_MESSAGES) if count == window else _LEAST_ALIKE
+        if not count:
+            kind, length = _one(octets, at, place, types)
+            if judge is not None:
+                judge(kind, at + HEADER.size, at + length)
+            length, count = length + 3 & ~3, 1
+        if at > begun and (
+            at + count * length - begun > CHUNK_OCTETS or counted + count > CHUNK_MESSAGES
+        ):
+            ends.append(at)
             begun, counted = at, 0
-        counted += 1
-        at = after
+        counted += count
+        place += count
+        at += count * length
     if end > begun:
         ends.append(end)
     return ends
+
+
+def _one(octets: bytes, at: int, place: int, types: frozenset[int]) -> tuple[int, int]:
+    """Type and length of the message there. Raises OrderError."""
+    try:
+        length, kind, flags, sequence, _ = HEADER.unpack_from(octets, at)
+    except struct.error:
+        length = 0
+    if not HEADER.size <= length <= min(len(octets) - at, _LONGEST_MESSAGE):
+        raise OrderError(f"message {place} is none: it says {length} octets", errno.EINVAL)
+    if kind not in types:
+        raise OrderError(
+            f"message {place} is of type {kind}, which is not written here", errno.EPERM
+        )
+    if flags & _OTHER_FLAGS or not flags & 1 or sequence != place:
+        raise OrderError(
+            f"message {place} has flags {flags:#x} and number {sequence}", errno.EINVAL
+        )
+    return kind, length
+
+
+def _alike(
+    octets: bytes, at: int, place: int, window: int, types: frozenset[int]
+) -> tuple[int, int]:
+    """A length, and how many messages of just that length, type and flags there are from `at` on,
+    all in order; 0 where they must be looked at one by one.
+
+    Routes by the thousand differ in their prefixes alone. A column of octets, one of each message,
+    is taken out and compared in one step, which is what makes this cheaper than the kernel's part.
+    """
+    length, kind, flags = _FIRST.unpack_from(octets[at : at + HEADER.size].ljust(HEADER.size))
+    if length % 4 or not HEADER.size <= length <= CHUNK_OCTETS // window:
+        return 0, 0
+    if kind not in types or flags & _OTHER_FLAGS or not flags & 1:
+        return 0, 0
+    run = octets[at : at + window * length]
+    count = len(run) // length
+    if count < _LEAST_ALIKE:
+        return 0, 0
+    numbers = struct.pack(f"={count}I", *range(place, place + count))
+    for column in range(8):
+        if run[column : count * length : length] != run[column : column + 1] * count:
+            return 0, 0
+    for column in range(4):
+        if run[8 + column : count * length : length] != numbers[column::4]:
+            return 0, 0
+    return length, count
 
 
 class HereJudge:
@@ -114,7 +158,7 @@ class HereJudge:
         self._octets = octets
         self._scope = scope
         self._here = here
-        self._interface = 0
+        self._interface = 0 if scope.interface else _NO_INTERFACE
 
     def pieces(self) -> list[int]:
         return pieces(self._octets, self._judge, _HERE_TYPES)
@@ -168,7 +212,7 @@ class HereJudge:
             raise _not_here(f"the address {found.address}, which this server did not put there,")
 
     def _interface_index(self) -> int:
-        if not self._interface and self._scope.interface:
+        if not self._interface:
             link = self._here.link(self._scope.interface)
             if link is None:
                 raise OrderError(
