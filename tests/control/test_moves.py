@@ -151,4 +151,4 @@ def test_an_endpoint_that_failed_is_bound_behind_all_others() -> None:
     failed = replace(ENDPOINT, state=EndpointState.FAILED)
     holder = replace(ENDPOINT, id="rse-2", route_server_id="rs-2")
     wanted = intent(servers=[SERVER, newer], endpoints=[failed, holder])
-    assert list(speaker_specs(wanted, {}, {})) == ["rs-2", "rs-1"]
+    assert list(speaker_specs(wanted, {}, {}, lambda _: "")) == ["rs-2", "rs-1"]

@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from tests.store.samples import ELSEWHERE, HERE, SOMEONE_ELSE, filled, peer, vpc
 
+from routeserver.domain.resources import NetworkInterface
+from routeserver.domain.topology import Plugged
 from routeserver.store import AccessKey, DuplicateError, PeerSettingsRow, Store, TagRow, TokenRow
 from routeserver.store.schema import TABLES
 
@@ -159,3 +161,22 @@ async def test_the_settings_of_a_peer_are_kept_replaced_and_removed(store: Store
         await tx.put_peer_settings("rsp-1", {})
         await tx.put_peer_settings("rsp-3", {})
         assert [row.peer_id for row in await tx.peer_settings()] == ["rsp-2"]
+
+
+async def test_a_plug_is_kept_replaced_and_goes_with_its_interface(store: Store) -> None:
+    first = Plugged("eni-1", "/run/netns/fw-a", "eth0")
+    second = Plugged("eni-2", "/run/netns/fw-b", "eth1", wants_default_route=False)
+    async with store.write() as tx:
+        await tx.insert(interface := replace(filled(NetworkInterface), id="eni-1"))
+        await tx.put_plug(Plugged("eni-1", "/run/netns/other", "eth7"))
+        await tx.put_plug(second)
+        await tx.put_plug(first)
+    async with store.read() as tx:
+        assert await tx.plugs() == [first, second]
+    async with store.write() as tx:
+        await tx.delete(interface)
+        assert await tx.plugs() == [second]
+        await tx.delete_plug("eni-2")
+        await tx.delete_plug("eni-2")
+    async with store.read() as tx:
+        assert await tx.plugs() == []

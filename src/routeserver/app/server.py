@@ -149,13 +149,14 @@ async def _start(
         parts.callback(trail.close)
 
     data_plane = MemoryDataPlane()
-    world = World(data_plane)
+    world = World(data_plane, fabric)
     bfd = BfdDaemon(
         world.bfd_changed,
         settings.data_dir,
         settings.bfd_port,
         linger_s=float(settings.bfd_linger_s),
         survives_stop=settings.bfd_survives_stop,
+        source=fabric,
     )
     quotas = settings.quotas
     speaker = Speaker(

@@ -23,6 +23,9 @@ from routeserver.control.observed import Installation, PeerStatus, RouteView
 from routeserver.control.reconcile.tables import RouteTables
 from routeserver.dataplane import DataPlane
 from routeserver.domain.routing import Entry
+from routeserver.domain.topology import Topology
+from routeserver.domain.topology_rows import Rows, topology
+from routeserver.fabric import Fabric
 from routeserver.net.prefix import Prefix
 from routeserver.net.route_batch import RouteBatch
 from routeserver.rib.fib import FibDelta
@@ -50,8 +53,19 @@ class World:
     """Made before the speaker and the BFD process, which report to it; `attach` closes the
     circle."""
 
-    def __init__(self, data_plane: DataPlane, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        data_plane: DataPlane,
+        fabric: Fabric,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self.data_plane = data_plane
+        self.fabric = fabric
+        self.topology = Topology()
+        """What the fabric was last asked to build."""
+        self._faults: dict[str, Mapping[str, str]] = {}
+        """What of it could not be built, or be given its routes: by who says so, and the id of a
+        resource."""
         self.tables = RouteTables(data_plane, self._fib, self._is_deciding)
         self.sessions: dict[str, SessionHistory] = {}
         """By peer id; peers that never had a session are not in it."""
@@ -72,6 +86,36 @@ class World:
 
     def _is_deciding(self, route_server_id: str) -> bool:
         return self.speaker.is_deciding(route_server_id)
+
+    # --- what VPCs are built from -----------------------------------------------------------------
+
+    async def build(self, shape: Rows | None) -> Mapping[str, str]:
+        """Networks, ports and gateways; answers what could not be built, in one line, by the id of
+        a resource."""
+        if shape is None:
+            return {}
+        self.topology = topology(shape, needs_plug=self.fabric.needs_plug)
+        found = {**self.topology.faults, **await self.fabric.converge(self.topology)}
+        self._note("fabric", found)
+        return found
+
+    async def lay_routes(self) -> None:
+        """Rules, local and static routes, over what was built."""
+        if self.fabric.needs_topology:
+            self._note("routes", await self.data_plane.converge(self.topology))
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """Everything that could not be made of the topology, by the id of a resource."""
+        return {id_: why for found in self._faults.values() for id_, why in found.items()}
+
+    def _note(self, what: str, found: Mapping[str, str]) -> None:
+        """Each fault is logged once."""
+        before = self._faults.get(what, {})
+        for resource_id, reason in found.items():
+            if before.get(resource_id) != reason:
+                log.warning(f"{what}_fault", resource_id=resource_id, reason=reason)
+        self._faults[what] = found
 
     def keep_only(self, peer_ids: Container[str]) -> None:
         """Forget the history of peers that are no longer wanted."""

@@ -64,9 +64,11 @@ class Rows:
     plugs: Sequence[Plugged] = ()
 
 
-def topology(rows: Rows, *, needs_plug: bool, shares_outside: bool = True) -> Topology:
-    """`needs_plug`: an interface that is plugged nowhere cannot be reached. `shares_outside`: all
-    internet gateways lead to the same place, where no address can be in two VPCs."""
+def topology(rows: Rows, *, needs_plug: bool) -> Topology:
+    """`needs_plug`: an interface that is plugged nowhere cannot be reached.
+
+    All internet gateways lead to one outside, where no address can be in two VPCs.
+    """
     faults: dict[str, str] = {}
     vpcs: dict[str, VpcNetwork] = {}
     by_vpc = _ByVpc(rows)
@@ -78,8 +80,7 @@ def topology(rows: Rows, *, needs_plug: bool, shares_outside: bool = True) -> To
             )
             continue
         vpcs[vpc.id] = _vpc(vpc, by_vpc, needs_plug, faults)
-    if shares_outside:
-        _keep_outside_apart(rows.gateways, vpcs, faults)
+    _keep_outside_apart(rows.gateways, vpcs, faults)
     return Topology(vpcs, faults)
 
 

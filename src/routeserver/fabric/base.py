@@ -23,8 +23,8 @@ class Fabric(Protocol):
         """Whether there is anything for `converge` to build."""
 
     @property
-    def supplies_bfd(self) -> bool:
-        """Whether BFD gets its sockets from here, and not by itself."""
+    def needs_plug(self) -> bool:
+        """Whether a network interface can be reached only where it is plugged in somewhere."""
 
     def network_of(self, vpc_id: str) -> str:
         """The network that the VPC's addresses live in."""

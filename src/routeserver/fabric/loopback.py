@@ -27,9 +27,9 @@ class LoopbackFabric:
     """With the privileged helper, ports below 1024 can be had, too."""
 
     needs_topology: Final = False
+    needs_plug: Final = False
 
     def __init__(self, netd: Netd | None = None) -> None:
-        self.supplies_bfd = netd is not None
         self._sockets = Sockets(netd)
         self.listen = self._sockets.listen
         self.bfd_receiver = self._sockets.bfd_receiver

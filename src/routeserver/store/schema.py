@@ -1,5 +1,5 @@
-"""The tables, one for each type in `domain.resources` and `domain.network` and four more, written
-out, not derived.
+"""The tables, one for each type in `domain.resources` and `domain.network` and five more,
+written out, not derived.
 
 The columns of a resource table are its fields, by name. There are no foreign keys: a deleted route
 server, endpoint or peer stays listed after the things it names are gone, and the rules that say
@@ -206,4 +206,13 @@ PEER_SETTINGS: Final = Table(
     METADATA,
     Column("peer_id", Text, primary_key=True),
     text("settings"),
+)
+
+PLUG: Final = Table(
+    "plug",
+    METADATA,
+    Column("interface_id", Text, primary_key=True),
+    text("netns"),
+    text("device"),
+    flag("wants_default_route"),
 )

@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from routeserver.store.schema import ACCESS_KEY, CLIENT_TOKEN, PEER_SETTINGS, TABLES, TAG
+from routeserver.store.schema import ACCESS_KEY, CLIENT_TOKEN, PEER_SETTINGS, PLUG, TABLES, TAG
 
 EQUAL: Final = "equal"
 AMONG: Final = "among"
@@ -254,4 +254,21 @@ def upsert_peer_settings(dialect: str) -> Insert:
     upsert = _upsert(dialect, PEER_SETTINGS)
     return upsert.on_conflict_do_update(
         index_elements=[PEER_SETTINGS.c.peer_id], set_={"settings": upsert.excluded.settings}
+    )
+
+
+# --- plugs ----------------------------------------------------------------------------------------
+
+SELECT_PLUGS: Final = select(
+    PLUG.c.interface_id, PLUG.c.netns, PLUG.c.device, PLUG.c.wants_default_route
+).order_by(PLUG.c.interface_id)
+DELETE_PLUG: Final = delete(PLUG).where(PLUG.c.interface_id == bindparam("w_interface_id"))
+
+
+@cache
+def upsert_plug(dialect: str) -> Insert:
+    upsert = _upsert(dialect, PLUG)
+    return upsert.on_conflict_do_update(
+        index_elements=[PLUG.c.interface_id],
+        set_={name: upsert.excluded[name] for name in ("netns", "device", "wants_default_route")},
     )

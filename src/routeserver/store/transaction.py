@@ -9,13 +9,14 @@ import builtins
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
-from routeserver.domain.resources import Resource
+from routeserver.domain.resources import NetworkInterface, Resource
+from routeserver.domain.topology import Plugged
 from routeserver.store import statements
 from routeserver.store.deferred import Deferred
 from routeserver.store.engine import Lease
@@ -153,7 +154,8 @@ class Transaction:
         return None
 
     async def delete(self, resource: Resource) -> None:
-        """Removes the row and its tags; nothing happens when it is already gone."""
+        """Removes the row, its tags and where it was plugged; nothing happens when it is already
+        gone."""
         scoped = self.scope is not None
         row = statements.delete_one(CODECS[type(resource)].table, scoped)
         tags = statements.delete_tags_of_one(scoped)
@@ -164,6 +166,8 @@ class Transaction:
             connection.execute(row, bound)
             if resource.kind:
                 connection.execute(tags, tags_bound)
+            if isinstance(resource, NetworkInterface):
+                connection.execute(statements.DELETE_PLUG, {"w_interface_id": resource.id})
 
         self._change_later(work)
 
@@ -377,6 +381,25 @@ class Transaction:
                 connection.execute(statements.DELETE_PEER_SETTINGS, bound)
 
         self._change_later(work)
+
+    # --- plugs ------------------------------------------------------------------------------------
+
+    async def plugs(self) -> builtins.list[Plugged]:
+        """Where network interfaces shall be plugged, in order of their ids."""
+        rows = await self._lease.run(
+            lambda connection: connection.execute(statements.SELECT_PLUGS).all()
+        )
+        return [Plugged(*row) for row in rows]
+
+    async def put_plug(self, plug: Plugged) -> None:
+        """Replaces where the interface shall be plugged so far. It goes with the interface."""
+        row = asdict(plug)
+        upsert = statements.upsert_plug(self._lease.dialect)
+        self._change_later(lambda connection: connection.execute(upsert, row))
+
+    async def delete_plug(self, interface_id: str) -> None:
+        bound = {"w_interface_id": interface_id}
+        self._change_later(lambda connection: connection.execute(statements.DELETE_PLUG, bound))
 
     async def commit(self) -> None:
         """The store's to call, at the end of the block."""

@@ -23,6 +23,7 @@ from routeserver.domain.resources import (
     RouteServerState,
 )
 from routeserver.domain.routing import TableIntent
+from routeserver.fabric.loopback import LoopbackFabric
 from routeserver.net.attribute_set import set_of
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.net.peering import OPEN_DEFAULTS, PeerSettings
@@ -77,7 +78,7 @@ class Office:
     def __init__(self, store: Store, book: PeerSettingsBook) -> None:
         self.speaker = FakeSpeaker()
         self.woken: list[bool] = []
-        self.world = World(MemoryDataPlane(), wall_clock=lambda: 1_700_000_000.0)
+        self.world = World(MemoryDataPlane(), LoopbackFabric(), wall_clock=lambda: 1_700_000_000.0)
         self.world.attach(cast("Any", self.speaker), cast("Any", FakeBfd()))
         self.store = store
         self.desk = Desk(

@@ -21,6 +21,7 @@ from routeserver.control.prefix_lists import spelled_out
 from routeserver.domain.resources import (
     AssociationState,
     EndpointState,
+    InternetGateway,
     Liveness,
     NetworkInterface,
     PeerState,
@@ -34,10 +35,12 @@ from routeserver.domain.resources import (
     RouteServerPropagation,
     RouteServerState,
     RouteTable,
+    RouteTableAssociation,
     Subnet,
     Vpc,
 )
 from routeserver.domain.routing import TableIntent
+from routeserver.domain.topology_rows import Rows
 from routeserver.domain.vpc_rules import local_destinations
 from routeserver.net.peering import PeerSettings
 from routeserver.net.prefix import Prefix, parse_prefix
@@ -84,11 +87,14 @@ class Intent:
     """The static routes in those tables; one to a prefix list stands as one for every entry."""
     peer_settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
     """What was set for peers, by peer id."""
+    shape: Rows | None = None
+    """Everything that VPCs are built from; None where nothing is built."""
 
 
-async def read_intent(tx: Transaction) -> Intent:
+async def read_intent(tx: Transaction, *, with_shape: bool = False) -> Intent:
     associations = await tx.list(RouteServerAssociation)
     propagations = await tx.list(RouteServerPropagation)
+    endpoints = await tx.list(RouteServerEndpoint)
     vpc_ids = {link.vpc_id for link in associations}
     table_ids = {link.route_table_id for link in propagations}
     return Intent(
@@ -96,7 +102,7 @@ async def read_intent(tx: Transaction) -> Intent:
         pending_subnets=await tx.list(Subnet, state="pending"),
         servers=await tx.list(RouteServer),
         associations=associations,
-        endpoints=await tx.list(RouteServerEndpoint),
+        endpoints=endpoints,
         peers=await tx.list(RouteServerPeer),
         propagations=propagations,
         vpcs={vpc.id: vpc for vpc in await tx.list(Vpc, id=vpc_ids)},
@@ -104,6 +110,25 @@ async def read_intent(tx: Transaction) -> Intent:
         tables={table.id: table for table in await tx.list(RouteTable, id=table_ids)},
         static_routes=await spelled_out(tx, await tx.list(Route, route_table_id=table_ids)),
         peer_settings={row.peer_id: row.settings for row in await tx.peer_settings()},
+        shape=await _read_shape(tx, endpoints) if with_shape else None,
+    )
+
+
+async def _read_shape(tx: Transaction, endpoints: Sequence[RouteServerEndpoint]) -> Rows:
+    addresses: defaultdict[str, list[str]] = defaultdict(list)
+    for end in endpoints:
+        if end.state in LIVE_ENDPOINT and end.eni_address is not None:
+            addresses[end.subnet_id].append(end.eni_address)
+    return Rows(
+        vpcs=await tx.list(Vpc),
+        subnets=await tx.list(Subnet),
+        interfaces=await tx.list(NetworkInterface),
+        tables=await tx.list(RouteTable),
+        associations=await tx.list(RouteTableAssociation),
+        routes=await spelled_out(tx, await tx.list(Route)),
+        gateways=await tx.list(InternetGateway),
+        endpoint_addresses=addresses,
+        plugs=await tx.plugs(),
     )
 
 
@@ -123,10 +148,15 @@ def peer_settings(intent: Intent, settings_of: SettingsOf) -> dict[str, PeerSett
     }
 
 
+NetworkOf = Callable[[str], str]
+"""The network in which the addresses of a VPC live, by its id."""
+
+
 def speaker_specs(
     intent: Intent,
     resets: Mapping[str, int],
     settings: Mapping[str, PeerSettings],
+    network_of: NetworkOf,
 ) -> dict[str, RouteServerSpec]:
     """The route servers to run, by id; `resets` counts the resets asked of each so far.
 
@@ -144,7 +174,7 @@ def speaker_specs(
     for end in intent.endpoints:
         if end.state in LIVE_ENDPOINT and end.eni_address is not None:
             endpoints[end.route_server_id].append(
-                EndpointSpec(end.id, end.eni_address, tuple(peers[end.id]))
+                EndpointSpec(end.id, end.eni_address, tuple(peers[end.id]), network_of(end.vpc_id))
             )
     failed = {
         end.route_server_id
@@ -168,12 +198,21 @@ def speaker_specs(
 
 
 def bfd_specs(
-    intent: Intent, config: BfdConfig, settings: Mapping[str, PeerSettings]
+    intent: Intent,
+    config: BfdConfig,
+    settings: Mapping[str, PeerSettings],
+    network_of: NetworkOf,
 ) -> dict[str, BfdSpec]:
     """The BFD sessions to run, by peer id; `config` is the server's, where a peer has no own."""
     addresses = {end.id: end.eni_address for end in intent.endpoints if end.state in LIVE_ENDPOINT}
     return {
-        peer.id: BfdSpec(peer.id, local, peer.peer_address, _bfd_config(config, settings[peer.id]))
+        peer.id: BfdSpec(
+            peer.id,
+            local,
+            peer.peer_address,
+            _bfd_config(config, settings[peer.id]),
+            network_of(peer.vpc_id),
+        )
         for peer in intent.peers
         if peer.liveness is Liveness.BFD
         and peer.state in LIVE_PEER

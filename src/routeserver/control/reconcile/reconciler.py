@@ -65,7 +65,7 @@ class Reconciler:
 
     async def _read(self) -> Intent:
         async with self._store.read() as tx:
-            return await wanted.read_intent(tx)
+            return await wanted.read_intent(tx, with_shape=self._world.fabric.needs_topology)
 
     async def _give_interfaces(self, endpoints: Sequence[RouteServerEndpoint]) -> dict[str, str]:
         """Make the network interface of each endpoint that has none; why it could not, by endpoint
@@ -100,14 +100,26 @@ class Reconciler:
         world = self._world
         settings = wanted.peer_settings(intent, self._settings_of)
         world.keep_only(settings)
-        bound = await world.speaker.converge(wanted.speaker_specs(intent, self._resets, settings))
-        peer_faults = await world.bfd.converge(wanted.bfd_specs(intent, self._bfd, settings))
+        network_of = world.fabric.network_of
+        faults = await world.build(intent.shape)
+        bound = await world.speaker.converge(
+            wanted.speaker_specs(intent, self._resets, settings, network_of)
+        )
+        peer_faults = await world.bfd.converge(
+            wanted.bfd_specs(intent, self._bfd, settings, network_of)
+        )
+        await world.lay_routes()
         await world.tables.converge(
             wanted.table_intents(intent, self._policy), wanted.interface_addresses(intent)
         )
         endpoint_faults: dict[str, str] = {}
         for endpoint in intent.endpoints:
-            fault = address_faults.get(endpoint.id) or bound.get(endpoint.id)
+            fault = (
+                address_faults.get(endpoint.id)
+                or faults.get(endpoint.subnet_id)
+                or faults.get(endpoint.vpc_id)
+                or bound.get(endpoint.id)
+            )
             if fault:
                 endpoint_faults[endpoint.id] = fault
         return Outcome(endpoint_faults, peer_faults)
