@@ -16,11 +16,12 @@ from typing import Final
 from benchmarks.kernel.daemons.base import Daemon
 from benchmarks.kernel.daemons.bird import Bird
 from benchmarks.kernel.daemons.frr import Frr
+from benchmarks.kernel.daemons.ours import Ours
 from benchmarks.kernel.install import install
 from benchmarks.routing.process import BenchmarkError
 from benchmarks.routing.table_files import TableFiles
 
-DAEMONS: Final[dict[str, Callable[[], Daemon]]] = {"bird": Bird, "frr": Frr}
+DAEMONS: Final[dict[str, Callable[[], Daemon]]] = {"bird": Bird, "frr": Frr, "ours": Ours}
 COLUMNS: Final = {
     "install": ("full table, s", 3),
     "writing": ("of it writing, s", 3),

@@ -18,6 +18,7 @@ from routeserver.bgp.attribute_values import AttributeCode, Fields, Verdict, res
 from routeserver.bgp.errors import ErrorCode, Notification, UpdateError
 from routeserver.bgp.messages import AS_TRANS
 from routeserver.bgp.next_hop import NextHop, refusal_of
+from routeserver.bgp.verdicts import EXTENDED_LENGTH
 from routeserver.net.attribute_set import AttributeSet
 from routeserver.net.path import PathAttributes, RawAttribute
 from routeserver.net.prefix import Family
@@ -60,6 +61,8 @@ ListKey: TypeAlias = bytes | tuple[bytes, bytes]
 _ENTRY_OCTETS: Final = 600  # the decoded objects of a short list, roughly
 _PLAIN_OCTETS: Final = 250
 _MAX_OCTETS: Final = 64 * 1024 * 1024
+_NEXT_HOP: Final = int(AttributeCode.NEXT_HOP)
+_MP_REACH_NLRI: Final = int(AttributeCode.MP_REACH_NLRI)
 _MAX_NEXT_HOPS: Final = 4096
 
 
@@ -79,6 +82,7 @@ class AttributeTable:
         self._context = context
         self._octets = 0
         self._next_hops: dict[bytes, bool] = {}
+        self._next_hop_values: dict[bytes, NextHop] = {}
 
     def file(self, key: ListKey, decoded: DecodedAttributes) -> None:
         octets = len(key) if isinstance(key, bytes) else len(key[0]) + len(key[1])
@@ -112,12 +116,26 @@ class AttributeTable:
         return decoded.attribute_set.attributes
 
     def next_hop(self, raw: bytes) -> NextHop:
-        for item in walk(raw)[0]:
-            if item.code == AttributeCode.NEXT_HOP:
-                return IPv4Address(raw[item.value : item.end])
-            if item.code == AttributeCode.MP_REACH_NLRI:
-                return IPv6Address(raw[item.value + 4 :][:16])
-        raise AssertionError("a plain list has a next hop")
+        # A table with packets behind it asks for that of every list: so nothing else is read.
+        at = 0
+        while True:
+            code, length, value = raw[at + 1], raw[at + 2], at + 3
+            if raw[at] & EXTENDED_LENGTH:
+                length, value = length << 8 | raw[at + 3], at + 4
+            if code == _NEXT_HOP:
+                return self._next_hop_of(raw[value : value + length])
+            if code == _MP_REACH_NLRI:
+                return self._next_hop_of(raw[value + 4 : value + 20])
+            at = value + length
+
+    def _next_hop_of(self, octets: bytes) -> NextHop:
+        found = self._next_hop_values.get(octets)
+        if found is None:
+            if len(self._next_hop_values) >= _MAX_NEXT_HOPS:
+                self._next_hop_values.clear()
+            found = IPv4Address(octets) if len(octets) == 4 else IPv6Address(octets)
+            self._next_hop_values[octets] = found
+        return found
 
     def forget(self, raw: bytes) -> None:
         # A list with MP_REACH_NLRI is never in `plain`, one without never in `plain_mp`.

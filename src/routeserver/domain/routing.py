@@ -155,46 +155,40 @@ class Resolver:
         self._vpc_id = vpc_id
         self._interface_of = interface_of
         self._entries: dict[tuple[str, BestPath], Entry | str] = {}
-        self._followed: dict[tuple[Entry, tuple[Offer, ...]], Entry] = {}
         self._interfaces: dict[NextHop, str | None] = {}
 
     def __call__(self, rs_id: str, path: BestPath) -> Entry | str:
         """The entry, or the reason there is none."""
         found = self._entries.get((rs_id, path))
         if found is None:
-            found = self._entries[rs_id, path] = self._resolve(rs_id, path)
+            found = self.entry(rs_id, path.source.peer_id, path.next_hop)
+            self._entries[rs_id, path] = found
         return found
 
-    def followed(self, entry: Entry, others: Sequence[Offer]) -> Entry:
-        """The entry with those alternatives of `others`, best first, that lead anywhere."""
-        key = entry, tuple(others)
-        found = self._followed.get(key)
-        if found is None:
-            found = self._followed[key] = replace(entry, alternatives=self._chain(entry, others))
-        return found
-
-    def _chain(self, entry: Entry, others: Sequence[Offer]) -> tuple[Alternative, ...]:
-        chain: list[Alternative] = []
-        for rs_id, path in others:
-            other = self(rs_id, path)
-            if isinstance(other, str):
-                continue
-            chain.append(Alternative(other.peer_id, other.network_interface_id))
-            if (
-                other.network_interface_id != entry.network_interface_id
-                or len(chain) == MAX_ALTERNATIVES
-            ):
-                break
-        return tuple(chain)
-
-    def _resolve(self, rs_id: str, path: BestPath) -> Entry | str:
-        address = _unmapped(path.next_hop)
+    def entry(self, rs_id: str, peer_id: str, next_hop: NextHop) -> Entry | str:
+        """The same, without a path."""
+        address = _unmapped(next_hop)
         if address not in self._interfaces:
             self._interfaces[address] = self._interface_of(address)
         interface = self._interfaces[address]
         if interface is None:
             return f"The next hop {address} belongs to no network interface in {self._vpc_id}."
-        return Entry(interface, str(address), rs_id, path.source.peer_id)
+        return Entry(interface, str(address), rs_id, peer_id)
+
+
+def followed(entry: Entry, others: Iterable[Entry | str]) -> Entry:
+    """The entry with its alternatives; `others` are what the other paths come to, best first."""
+    chain: list[Alternative] = []
+    for other in others:
+        if isinstance(other, str):
+            continue
+        chain.append(Alternative(other.peer_id, other.network_interface_id))
+        if (
+            other.network_interface_id != entry.network_interface_id
+            or len(chain) == MAX_ALTERNATIVES
+        ):
+            break
+    return replace(entry, alternatives=tuple(chain)) if chain else entry
 
 
 def _choose(
@@ -235,7 +229,7 @@ def _with_alternatives(
     if len(offers) > 1:
         others += [offer for offer in offers if resolve(*offer) != entry]
         others.sort(key=lambda offer: (offer[1].key, offer[0]))
-    return resolve.followed(entry, others) if others else entry
+    return followed(entry, (resolve(*offer) for offer in others))
 
 
 def _admit(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
 from routeserver.net.route_batch import prefixes_of, to_words, words_a_prefix
 from routeserver.rib.choices import choices
-from routeserver.rib.decision import best_first
 from routeserver.rib.path import Path
+from routeserver.rib.path_objects import PathObjects, Way
 from routeserver.rib.prefix_table import PrefixTable
 
 
@@ -26,7 +26,7 @@ class Fib(Mapping[Prefix, Path]):
 
     __slots__ = ("_path", "_tables")
 
-    def __init__(self, tables: Sequence[PrefixTable], path: Callable[[int], Path]) -> None:
+    def __init__(self, tables: Sequence[PrefixTable], path: PathObjects) -> None:
         self._tables = tables
         self._path = path
 
@@ -68,26 +68,27 @@ class Fib(Mapping[Prefix, Path]):
         if not record:
             return []
         best = table.best_of(record)
-        return self._in_order(number for number in table.routes_of(record) if number != best)
+        others = [number for number in table.routes_of(record) if number != best]
+        return [self._path(number) for number in self._path.in_order(others)]
 
     def choices(
         self, family: Family, words: array[int], start: int, end: int, *, whole: bool
-    ) -> tuple[array[int], list[list[Path]]]:
+    ) -> tuple[list[int], list[tuple[Way, ...]]]:
         """Of many prefixes (those numbered `start` to `end`, exclusive, of an array of words): the
         number of the choice of each, and what each number is.
 
-        A choice is the best path and, with `whole`, the others behind it, best first. Number 0 is
-        no best path, and empty.
+        A choice is the way of the best path and, with `whole`, those of the others behind it, best
+        first; each is there once. Number 0 is no best path, and empty.
         """
         table = self._tables[0 if family is Family.IPV4 else 1]
         numbers, found = choices(table, words, start, end, whole)
-        return numbers, [
-            [self._path(paths[0]), *self._in_order(paths[1:])] if paths else [] for paths in found
-        ]
-
-    def _in_order(self, numbers: Iterable[int]) -> list[Path]:
-        paths = [self._path(number) for number in numbers]
-        return best_first(path for path in paths if path.rejected is None)
+        way, in_order = self._path.way, self._path.in_order
+        known: dict[tuple[Way, ...], int] = {(): 0}
+        merged = [0]
+        for paths in found[1:]:
+            ways = (way(paths[0]), *[way(other) for other in in_order(paths[1:])])
+            merged.append(known.setdefault(ways, len(known)))
+        return list(map(merged.__getitem__, numbers)), list(known)
 
 
 class FibDelta(Mapping[Prefix, Path | None]):

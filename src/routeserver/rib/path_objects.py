@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cmp_to_key
+from ipaddress import IPv4Address, IPv6Address
+from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from routeserver.rib.path import Path, Source
 from routeserver.rib.paths import Paths
+
+Way: TypeAlias = tuple[Source, "IPv4Address | IPv6Address"]
+"""Where a path comes from and where it leads: all that a route table needs of it."""
 
 
 class PathObjects:
@@ -35,3 +41,19 @@ class PathObjects:
             made = Path(source, attribute_set, is_stale, is_demoted, rejected)
             self._made[number] = made
         return made
+
+    def way(self, number: int) -> Way:
+        """Without an object of the path: there may be a hundred thousand."""
+        attribute_set = self._paths.sets[number]
+        assert attribute_set is not None  # noqa: S101 - a path that is in use has its set
+        return self._source_of(number), attribute_set.next_hop
+
+    def in_order(self, numbers: Iterable[int]) -> list[int]:
+        """The usable ones, best first."""
+        usable = [number for number in numbers if not self._paths.is_unusable(number)]
+        if len(usable) > 1:
+            usable.sort(key=cmp_to_key(self._compared))
+        return usable
+
+    def _compared(self, one: int, other: int) -> int:
+        return -1 if self._paths.is_better(one, other) else 1

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from routeserver.domain.routing import Entry, InterfaceOf, Resolver, TableIntent
+from routeserver.domain.routing import Entry, InterfaceOf, Resolver, TableIntent, followed
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
 from routeserver.net.route_batch import prefixes_of, to_words, words_a_prefix
 from routeserver.rib.fib import Fib
@@ -24,7 +24,7 @@ class Assignment:
     is a path."""
 
     prefixes: Sequence[Prefix]
-    numbers: array[int]
+    numbers: list[int]
     entries: list[Entry | None] = field(default_factory=list)
     rejected: dict[Prefix, str] = field(default_factory=dict)
 
@@ -52,14 +52,13 @@ def assignment(
     resolve = Resolver(intent.vpc_id, interface_of)
     made = Assignment(prefixes, numbers)
     reasons: dict[int, str] = {}
-    for number, paths in enumerate(choices):
-        outcome = resolve(server_id, paths[0]) if paths else None
-        if isinstance(outcome, str):
-            reasons[number] = outcome
-            outcome = None
-        elif outcome is not None and len(paths) > 1:
-            outcome = resolve.followed(outcome, [(server_id, path) for path in paths[1:]])
-        made.entries.append(outcome)
+    for number, ways in enumerate(choices):
+        outcomes = [resolve.entry(server_id, source.peer_id, hop) for source, hop in ways]
+        best = outcomes[0] if outcomes else None
+        if isinstance(best, str):
+            reasons[number] = best
+            best = None
+        made.entries.append(None if best is None else followed(best, outcomes[1:]))
     occupied = intent.occupied
     if not occupied.keys().isdisjoint(prefixes):
         for place, prefix in enumerate(prefixes):

@@ -271,6 +271,7 @@ class KernelDataPlane:
     async def _watch(self, name: str) -> Closing:
         ears = Ears(
             partial(self._route_gone, name),
+            lambda hop_id: self._spaces[name].hops.get(hop_id) is not None,
             partial(self._suspect, name, self._ground_moved),
             partial(self._suspect, name, self._suspects),
         )

@@ -106,7 +106,7 @@ class Written:
         for part in _parts(prefixes, numbers):
             leads = self._leads_of(part, entries, lead_of)
             wanted = [leads[number] for number in part.numbers]
-            only = wanted[0] if len(set(part.numbers)) == 1 else None
+            only = wanted[0] if wanted.count(wanted[0]) == len(wanted) else None
             before = list(map(self.leads.get, part.prefixes))
             if only is not None and not self.found and not any(before):
                 # All of them new and alike, as when a full table comes in: nothing to compare.
