@@ -39,8 +39,8 @@ async def run(arguments: list[str]) -> None:
     helper = start_helper("benchmark", interface=interface, tables=[int(number)])
     plane = KernelDataPlane(NetdClient(helper.connection), OnThisHost(interface, int(number)))
     use_collector()
-    world = World(plane)
     fabric = LoopbackFabric()
+    world = World(plane, fabric)
     speaker = Speaker(
         listen=fabric.listen,
         port=int(bgp_port),
