@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -150,9 +151,21 @@ def _start(lab: Lab, appliance: Appliance, journal: Journal, program: Program) -
             raise LabError(
                 f"{program.name} of {appliance.name} has ended: {last_words(log)}; look into {log}"
             )
-        return program.ready is None or program.ready.exists()
+        return _answers(program)
 
     until(f"{program.name} of {appliance.name} answers", is_ready, log=log, seconds=READY_S)
+
+
+def _answers(program: Program) -> bool:
+    if program.ready is None:
+        return True
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.settimeout(COMMAND_S)
+        try:
+            asking.connect(str(program.ready))
+            return not program.greets or bool(asking.recv(1))
+        except OSError:
+            return False
 
 
 def _run(namespace: str, command: Iterable[str]) -> None:

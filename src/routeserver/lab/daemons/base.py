@@ -37,7 +37,8 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One process. `binary` is searched for in the usual places; `ready` exists once it answers."""
+    """One process. `binary` is searched for in the usual places. `ready` is a socket that takes
+    connections once it runs, and then says something where it `greets`."""
 
     name: str
     binary: str
@@ -46,6 +47,7 @@ class Program:
     ready: Path | None
     speaks_bgp: bool = False
     speaks_bfd: bool = False
+    greets: bool = False
 
 
 @dataclass(frozen=True, slots=True)

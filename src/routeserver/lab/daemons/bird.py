@@ -26,6 +26,7 @@ def setup(speaker: Speaker, folder: Path) -> Setup:
         path["ctl"],
         speaks_bgp=True,
         speaks_bfd=speaker.bfd,
+        greets=True,  # it listens already while it reads its configuration
     )
     return Setup({"bird.conf": "\n".join(_lines(speaker)) + "\n"}, (program,))
 
