@@ -1,0 +1,136 @@
+"""A whole lab for tests: the command in a process of its own, and what it may leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from routeserver.lab import processes
+from routeserver.lab.journal import LABS, Journal
+from tests.running import COMMAND
+
+SMALL = """\
+profile = "open"
+traffic = ["client -> vip"]
+
+[vpc.v]
+cidr = "10.70.0.0/16"
+
+[table.t]
+
+[subnet.nodes]
+cidr = "10.70.1.0/24"
+table = "t"
+
+[subnet.clients]
+cidr = "10.70.2.0/24"
+table = "t"
+
+[route_server.rs]
+endpoints = ["nodes"]
+propagate = ["t"]
+
+[appliance.node]
+daemon = "bird"
+subnet = "nodes"
+address = "10.70.1.10"
+asn = 65001
+
+[floating.vip]
+address = "172.31.70.1"
+appliances = ["node"]
+
+[host.client]
+subnet = "clients"
+address = "10.70.2.10"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+def command(*words: str, seconds: float = 120.0) -> Said:
+    done = subprocess.run(
+        [COMMAND, "lab", *words], capture_output=True, text=True, check=False, timeout=seconds
+    )
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def succeed(*words: str) -> str:
+    said = command(*words)
+    assert said.code == 0, f"{words}: {said.out}{said.err}"
+    return said.out
+
+
+def shown(name: str) -> Any:
+    return json.loads(succeed("show", "--json", "--lab", name))
+
+
+def journal_of(name: str) -> Journal:
+    """To look into only: it is not locked."""
+    return Journal(LABS / name)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a lab may change of it."""
+
+    namespaces: frozenset[str]
+    links: frozenset[str]
+
+    @classmethod
+    def now(cls) -> Machine:
+        run = Path("/run/netns")
+        names = frozenset(path.name for path in run.iterdir()) if run.is_dir() else frozenset()
+        return cls(names, frozenset(path.name for path in Path("/sys/class/net").iterdir()))
+
+
+def left_of(name: str, token: str) -> list[str]:
+    """Everything of a lab that is still there. Others may run labs at the same time, so only what
+    is known to be this one's counts."""
+    found = [f"process {each.pid} ({each.role})" for each in processes.find(token)]
+    run = Path("/run/netns")
+    if run.is_dir():
+        found += [f"namespace {path.name}" for path in run.iterdir() if path.name.startswith(name)]
+    found += [str(path) for path in (LABS / name, LABS / f".{name}.lock") if path.exists()]
+    return found
+
+
+KILLED_AT = """\
+import os, signal, sys
+from routeserver.lab.journal import Journal
+note, after = Journal.note, {after}
+def killed(self, **entry):
+    global after
+    note(self, **entry)
+    after -= 1
+    if after == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+Journal.note = killed
+from routeserver.cli.main import main
+main(sys.argv[1:])
+"""
+
+
+def killed_at(after: int, *words: str) -> int:
+    """The exit status of the command, which kills itself right behind its note of that number."""
+    script = KILLED_AT.format(after=after)
+    done = subprocess.run(
+        [sys.executable, "-c", script, "lab", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=dict(os.environ),
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode
