@@ -19,6 +19,7 @@ from routeserver.domain.resources import (
     RouteServerState,
 )
 from routeserver.observe.snapshot import (
+    KernelSample,
     PeerSample,
     RouteServerSample,
     RouteTableSample,
@@ -82,7 +83,14 @@ class Inventory:
                 for kind, count in kinds.items()
             },
             longest_turn_s=self._longest_turn_s(),
+            kernel=self._kernel_sample(),
         )
+
+    def _kernel_sample(self) -> KernelSample | None:
+        counts = self._world.data_plane.counts()
+        if counts is None:
+            return None
+        return KernelSample(counts.routes, counts.flips, counts.repairs, counts.refused)
 
     def _counts(self, route_server_id: str) -> Counts | None:
         rib = self._world.speaker.rib(route_server_id)

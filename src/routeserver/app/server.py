@@ -21,6 +21,7 @@ import routeserver
 from routeserver.app import data_dir
 from routeserver.app.collector import keep_off_the_heap, use_collector
 from routeserver.app.data_dir import ServerInfo
+from routeserver.app.data_plane import make_data_plane
 from routeserver.app.errors import StartError
 from routeserver.app.health import Health, Vitals
 from routeserver.app.http_server import bind, serving, url_of
@@ -44,7 +45,7 @@ from routeserver.control.reconcile.loop import ReconcileLoop
 from routeserver.control.reconcile.reconciler import Reconciler
 from routeserver.control.registry import OPERATIONS
 from routeserver.control.world import World
-from routeserver.dataplane.memory import MemoryDataPlane
+from routeserver.dataplane import DataPlane
 from routeserver.fabric.base import FabricError
 from routeserver.fabric.loopback import PROBE_ADDRESS, LoopbackFabric
 from routeserver.http.app import make_app
@@ -123,6 +124,12 @@ def _client_of(
     return netd
 
 
+def _data_plane(settings: Settings, netd: NetdClient | None, parts: AsyncExitStack) -> DataPlane:
+    made = make_data_plane(settings, netd, None, has_nexthops=True)
+    parts.push_async_callback(made.close)
+    return made
+
+
 def _stop(stop: asyncio.Event, reason: str) -> None:
     if not stop.is_set():
         _log.info("stopping", reason=reason)
@@ -148,7 +155,7 @@ async def _start(
         trail.start()
         parts.callback(trail.close)
 
-    data_plane = MemoryDataPlane()
+    data_plane = _data_plane(settings, netd, parts)
     world = World(data_plane, fabric)
     bfd = BfdDaemon(
         world.bfd_changed,

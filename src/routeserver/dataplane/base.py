@@ -8,12 +8,26 @@ topology. Every implementation passes the one contract suite in ``tests/dataplan
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from routeserver.domain.plan import Change, Tally
 from routeserver.domain.routing import Entry
 from routeserver.domain.topology import Topology
 from routeserver.net.prefix import Prefix
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCounts:
+    """`routes` there are now, propagated ones; the others since the process began: next-hop objects
+    that were led elsewhere with all their routes, things that somebody else had changed, routes
+    that the kernel did not take.
+    """
+
+    routes: int
+    flips: int
+    repairs: int
+    refused: int
 
 
 class DataPlane(Protocol):
@@ -58,6 +72,9 @@ class DataPlane(Protocol):
         """The table is no more: clear all its propagated routes away. Forgetting it again does
         nothing.
         """
+
+    def counts(self) -> KernelCounts | None:
+        """What it did to a kernel; None for one that has none."""
 
     async def written(self) -> None:
         """Until everything asked for so far is in force, or refused."""

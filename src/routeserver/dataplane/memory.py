@@ -71,6 +71,9 @@ class MemoryDataPlane:
         del route_table_id
         return _NOTHING
 
+    def counts(self) -> None:
+        return None
+
     async def written(self) -> None:
         """Everything is, at once."""
 

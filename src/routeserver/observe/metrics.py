@@ -26,7 +26,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
 
-from routeserver.observe.snapshot import PeerSample, RouteServerSample, Snapshot
+from routeserver.observe.snapshot import KernelSample, PeerSample, RouteServerSample, Snapshot
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 OTHER_ACTION: Final = "other"
@@ -70,6 +70,8 @@ class SnapshotCollector(Collector):
             ("route_server_endpoint_id", "kind"),
             list(snapshot.refused.items()),
         )
+        if snapshot.kernel is not None:
+            yield from _of_kernel(snapshot.kernel)
         if snapshot.longest_turn_s is not None:
             yield _gauges(
                 "routeserver_event_loop_longest_turn_seconds",
@@ -167,6 +169,21 @@ def _of_peers(peers: Sequence[PeerSample]) -> Iterator[Metric]:
         (*labels, "reason"),
         [((*_labels(p), kind), count) for p in peers for kind, count in p.bfd_discarded.items()],
     )
+
+
+def _of_kernel(kernel: KernelSample) -> Iterator[Metric]:
+    yield _gauges(
+        "routeserver_kernel_routes",
+        "Propagated routes that stand in the kernel; only with the data plane kernel.",
+        (),
+        [((), kernel.routes)],
+    )
+    for name, meaning, count in (
+        ("flips", "Next-hop objects led elsewhere with all the routes they have.", kernel.flips),
+        ("repairs", "Routes, rules and next hops put right that others changed.", kernel.repairs),
+        ("routes_refused", "Routes that the kernel did not take.", kernel.refused),
+    ):
+        yield _counters(f"routeserver_kernel_{name}", meaning, (), [((), count)])
 
 
 def _labels(peer: PeerSample) -> tuple[str, str]:

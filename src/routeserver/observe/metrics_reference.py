@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from routeserver.observe.metrics import Metrics
 from routeserver.observe.snapshot import (
+    KernelSample,
     PeerSample,
     RouteServerSample,
     RouteTableSample,
@@ -38,6 +39,7 @@ _ONE_OF_EVERYTHING: Final = Snapshot(
     route_tables=[RouteTableSample("rtb", 1)],
     refused={("", ""): 1},
     longest_turn_s=0.0,
+    kernel=KernelSample(1, 1, 1, 1),
 )
 
 _HEAD: Final = """\

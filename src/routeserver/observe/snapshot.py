@@ -46,6 +46,16 @@ class RouteTableSample:
 
 
 @dataclass(frozen=True, slots=True)
+class KernelSample:
+    """Of the data plane that writes a kernel's tables; all but `routes` since the process began."""
+
+    routes: int
+    flips: int
+    repairs: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What there is at this moment. `refused` counts connections that got no session, by endpoint
     and what kept them from it; `longest_turn_s` is the longest that one turn of the event loop took
@@ -56,3 +66,5 @@ class Snapshot:
     route_tables: Sequence[RouteTableSample] = ()
     refused: Mapping[tuple[str, str], int] = field(default_factory=dict)
     longest_turn_s: float | None = None
+    kernel: KernelSample | None = None
+    """None where no kernel is written."""

@@ -21,6 +21,14 @@ class Fabric(StrEnum):
     LOOPBACK = "loopback"
 
 
+class DataPlaneKind(StrEnum):
+    """What writes route tables; `auto` is the kernel where the fabric has packets in it."""
+
+    AUTO = "auto"
+    MEMORY = "memory"
+    KERNEL = "kernel"
+
+
 class Profile(StrEnum):
     """`aws` keeps Amazon's quotas and behaviour; `open` lifts the caps."""
 
@@ -73,6 +81,8 @@ class Settings:
     listen: Address
     bgp_port: int | None
     fabric: Fabric
+    data_plane: DataPlaneKind
+    kernel_look_s: int
     profile: Profile
     database_url: str | None
     regions: tuple[str, ...]

@@ -12,7 +12,7 @@ from typing import Final
 
 from routeserver.control.policy import Quotas
 from routeserver.settings import readers
-from routeserver.settings.model import Fabric, LogFormat, LogLevel, Profile
+from routeserver.settings.model import DataPlaneKind, Fabric, LogFormat, LogLevel, Profile
 
 ENVIRONMENT_PREFIX: Final = "ROUTESERVER_"
 QUOTA_PREFIX: Final = "quota_"
@@ -59,6 +59,18 @@ SETTINGS: Final = (
         "TCP port of BGP; auto is 179 where the process may bind it and 1790 otherwise",
     ),
     Setting("fabric", "loopback", readers.choice(Fabric), "where endpoint addresses live"),
+    Setting(
+        "data_plane",
+        "auto",
+        readers.choice(DataPlaneKind),
+        "what writes route tables: memory, kernel, or auto: kernel with the fabrics netns and host",
+    ),
+    Setting(
+        "kernel_look_s",
+        300,
+        readers.whole_number(1, 86_400),
+        "how often everything in the kernel's tables is compared with what was written, in seconds",
+    ),
     Setting("profile", "aws", readers.choice(Profile), "Amazon's quotas, or open: no caps"),
     Setting(
         "database_url",

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from routeserver.dataplane.base import KernelCounts
 from routeserver.dataplane.kernel.audit import audit
 from routeserver.dataplane.kernel.ground import PROPAGATED_METRIC
 from routeserver.dataplane.kernel.place import InNamespaces, Place
@@ -163,6 +164,16 @@ class KernelDataPlane:
         if table is not None:
             space, written = table
             await space.clear(written)
+
+    def counts(self) -> KernelCounts:
+        tables = [table for space in self._spaces.values() for table in space.tables.values()]
+        counted = self.counted
+        return KernelCounts(
+            sum(len(table.leads) for table in tables),
+            counted.flips,
+            counted.repairs,
+            counted.refused,
+        )
 
     async def written(self) -> None:
         for space in list(self._spaces.values()):
