@@ -13,11 +13,11 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from sqlite3 import Connection as RawConnection
 from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from routeserver.store.driver import begun, commit, driver_of, rollback
 from routeserver.store.errors import StoreError, translated
 
 T = TypeVar("T")
@@ -29,7 +29,6 @@ LONGEST_S: Final = 0.02
 
 ENDED: Final = "the database has rolled the transaction back; see the first error"
 
-_BEGIN: Final = "BEGIN IMMEDIATE"
 _SAVEPOINT: Final = "SAVEPOINT turn"
 _RELEASE: Final = "RELEASE turn"
 _ROLLBACK: Final = "ROLLBACK TO turn"
@@ -87,7 +86,10 @@ class Turn:
                 raise StoreError(ENDED)
             return
         self._is_alone = not raw.in_transaction
-        raw.execute(_BEGIN if self._is_alone else _SAVEPOINT)
+        if self._is_alone:
+            begun(connection)
+        else:
+            raw.execute(_SAVEPOINT)
         self._began = True
 
     def finish(self, connection: Connection, first: Callable[[Connection], None] | None) -> bool:
@@ -229,25 +231,3 @@ def _settle(members: Sequence[_Member], failure: BaseException | None) -> None:
             member.told.set_result(None)
         else:
             member.told.set_exception(failure)
-
-
-def driver_of(connection: Connection) -> RawConnection:
-    """SQLite's own connection, for what is done most: SQLAlchemy's share of a statement is several
-    times the work itself."""
-    raw = connection.connection.driver_connection
-    assert isinstance(raw, RawConnection)  # noqa: S101 - the engine is SQLite's
-    return raw
-
-
-def commit(connection: Connection) -> None:
-    """Whether SQLAlchemy or its driver has begun."""
-    if connection.in_transaction():
-        connection.commit()
-    else:
-        driver_of(connection).commit()
-
-
-def rollback(connection: Connection) -> None:
-    if connection.in_transaction():
-        connection.rollback()
-    driver_of(connection).rollback()

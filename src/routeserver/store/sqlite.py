@@ -24,8 +24,9 @@ import sqlalchemy
 from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from routeserver.store.driver import BEGIN, begun, commit, rollback
 from routeserver.store.errors import StoreError, translated
-from routeserver.store.group_commit import GroupCommit, Turn, commit, driver_of, rollback
+from routeserver.store.group_commit import GroupCommit, Turn
 from routeserver.store.migrate import migrate
 from routeserver.store.worker import Worker
 
@@ -34,8 +35,6 @@ T = TypeVar("T")
 READERS: Final = 3
 _MIGRATING: Final = threading.Lock()
 """Alembic's scripts, which all threads share, are for one at a time."""
-
-_BEGIN: Final = "routeserver_begin"
 
 
 class Synchronous(StrEnum):
@@ -125,7 +124,7 @@ class SqliteEngine:
         self._engine = _engine(path, synchronous, busy_timeout_s)
         what = str(path)
         self._writer = ConnectionThread(
-            self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}), what
+            self._engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"}), what
         )
         self._idle: asyncio.LifoQueue[ConnectionThread] = asyncio.LifoQueue()
         for _ in range(READERS):
@@ -212,8 +211,6 @@ def _engine(path: Path, synchronous: Synchronous, busy_timeout_s: float) -> sqla
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # What goes to the driver directly has begun already.
-        if not driver_of(connection).in_transaction:
-            connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+        begun(connection)
 
     return engine
