@@ -165,6 +165,22 @@ class Transaction:
             return changed
         return None
 
+    def require(self, type_: type[Resource], id: str) -> None:  # noqa: A002 - the field's name
+        """Without a look at it now: when it is not there, a later step or the end of the block
+        raises GoneError."""
+        statement = statements.select_one(CODECS[type_].table, self.scope is not None)
+        bound = {"w_id": id, **self._bound_scope}
+
+        def work(connection: Connection) -> None:
+            if connection.dialect.name == "sqlite":
+                row = begun(connection).execute(statements.driver_text(statement), bound).fetchone()
+            else:
+                row = connection.execute(statement, bound).first()
+            if row is None:
+                raise GoneError(f"{id} is no longer there")
+
+        self._change_later(work)
+
     async def delete(self, resource: Resource) -> None:
         """Removes the row and its tags; nothing happens when it is already gone."""
         scoped = self.scope is not None
