@@ -22,13 +22,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from routeserver.store.errors import StoreError, translate
 from routeserver.store.migrate import migrate
 
+_DRIVERS: tuple[type[Exception], ...] = ()
+"""What connecting raises past SQLAlchemy."""
 try:
-    from asyncpg import InterfaceError, PostgresError
+    import asyncpg
 except ImportError:  # it is there for those who use PostgreSQL
-    _DRIVERS: tuple[type[Exception], ...] = ()
+    pass
 else:
-    # What connecting raises comes past SQLAlchemy.
-    _DRIVERS = (InterfaceError, PostgresError)
+    _DRIVERS = (asyncpg.InterfaceError, asyncpg.PostgresError)
+_FAILURES: Final[tuple[type[Exception], ...]] = (
+    SQLAlchemyError,
+    CommandError,
+    OSError,
+    *_DRIVERS,
+)
 
 T = TypeVar("T")
 
@@ -130,7 +137,7 @@ class PostgresEngine:
                 yield PostgresLease(connection, self._what)
             finally:
                 # A connection that is lost has taken its transaction with it.
-                with suppress(SQLAlchemyError, OSError, *_DRIVERS):
+                with suppress(*_FAILURES):
                     await connection.close()
         finally:
             self._in_hand -= 1
@@ -142,7 +149,7 @@ class PostgresEngine:
 def _translated(what: str) -> Iterator[None]:
     try:
         yield
-    except (SQLAlchemyError, CommandError, OSError, *_DRIVERS) as error:
+    except _FAILURES as error:
         raise translate(error, what) from error
 
 
