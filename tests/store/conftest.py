@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
+from tests import postgres
 
 from routeserver.store import Store
 from routeserver.store.columns import METADATA
 
-POSTGRES_URL = os.environ.get("ROUTESERVER_TEST_POSTGRES_URL")
-ENGINES = ["sqlite", "postgresql"] if POSTGRES_URL else ["sqlite"]
+ENGINES = ["sqlite", "postgresql"] if postgres.installed() else ["sqlite"]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgres.Cluster]:
+    with postgres.cluster() as running:
+        yield running
 
 
 @pytest.fixture(params=ENGINES)
 async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty database. The PostgreSQL one is emptied first: name one for tests
-    only."""
+    """The URL of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'state.db'}"
-    assert POSTGRES_URL is not None
-    store = await Store.open(POSTGRES_URL)
+    running: postgres.Cluster = request.getfixturevalue("cluster")
+    store = await Store.open(running.url)
     async with store._engine.writer() as lease:
         await lease.run(_empty)
         await lease.commit()
     await store.close()
-    return POSTGRES_URL
+    return running.url
 
 
 def _empty(connection: Connection) -> None:
-    for table in METADATA.tables.values():
-        connection.execute(table.delete())
+    connection.execute(text(f"TRUNCATE {', '.join(METADATA.tables)}"))
 
 
 @pytest.fixture

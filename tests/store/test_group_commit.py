@@ -53,7 +53,7 @@ async def test_a_commit_that_fails_fails_for_all_who_share_it(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("routeserver.store.group_commit._commit", refuse)
+        patched.setattr("routeserver.store.group_commit.commit", refuse)
         outcomes = await asyncio.gather(
             *(insert(alone, f"vpc-{number}") for number in range(5)), return_exceptions=True
         )

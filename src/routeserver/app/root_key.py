@@ -7,12 +7,12 @@ written again from the database.
 
 from __future__ import annotations
 
-from base64 import b32encode, b64encode
 from collections.abc import Callable
 from pathlib import Path
 
 from routeserver.app.data_dir import RootKey, read_root_key, write_root_key
 from routeserver.app.errors import StartError
+from routeserver.control.access.accounts import NewKey, new_account_id, new_key, root_keys, row_of
 from routeserver.store import AccessKey, Store
 from routeserver.store.seal import Seal, SealError
 
@@ -28,15 +28,8 @@ async def ensure_root_key(
     async with store.write() as tx:
         known = await tx.access_key(key.access_key_id)
         if known is None or _opened(known, seal) != key.secret_access_key:
-            await tx.put_access_key(
-                AccessKey(
-                    access_key_id=key.access_key_id,
-                    secret=seal.seal(key.secret_access_key, key.access_key_id),
-                    account_id=key.account_id,
-                    user_id=key.account_id,
-                    principal_arn=f"arn:aws:iam::{key.account_id}:root",
-                )
-            )
+            own = NewKey(key.account_id, key.access_key_id, key.secret_access_key)
+            await tx.put_access_key(row_of(own, seal, created_at=0.0))
     return key
 
 
@@ -45,7 +38,7 @@ async def _known_key(store: Store, seal: Seal) -> RootKey | None:
     out of reach.
     """
     async with store.read() as tx:
-        for known in await tx.access_keys_of(":root"):
+        for known in await root_keys(tx):
             secret = _opened(known, seal)
             if secret is None:
                 raise StartError(
@@ -64,9 +57,6 @@ def _opened(key: AccessKey, seal: Seal) -> str | None:
 
 
 def new_root_key(random_bytes: Callable[[int], bytes]) -> RootKey:
-    """In Amazon's forms: 12 digits; AKIA and 16 of base 32; 40 of base 64."""
-    return RootKey(
-        account_id=f"{1 + int.from_bytes(random_bytes(8)) % (10**12 - 1):012d}",
-        access_key_id="AKIA" + b32encode(random_bytes(10)).decode(),
-        secret_access_key=b64encode(random_bytes(30)).decode(),
-    )
+    """Of a new account."""
+    key = new_key(new_account_id(random_bytes), random_bytes)
+    return RootKey(key.account_id, key.access_key_id, key.secret)

@@ -217,6 +217,7 @@ async def _start(
         actions=[action for operations in OPERATIONS.values() for action in operations],
         audit_lost=lambda: 0 if trail is None else trail.lost,
     )
+    access = _access(settings, store, seal)
     api = Api(
         store,
         world,
@@ -224,7 +225,7 @@ async def _start(
         wall_clock=time.time,
         random_bytes=os.urandom,
         wake=reconciling.wake,
-        access=_access(settings, store, seal),
+        access=access,
     )
     health = Health(
         Vitals(
@@ -255,10 +256,11 @@ async def _start(
         clock=time.monotonic,
         wall_clock=time.time,
         wake=reconciling.wake,
+        access=access,
+        random_bytes=os.urandom,
     )
     door = parts.enter_context(operator_socket(settings.data_dir))
-    operator_config = operator_server_config(make_operator_app(desk))
-    await parts.enter_async_context(serving(operator_config, door))
+    await parts.enter_async_context(serving(operator_server_config(make_operator_app(desk)), door))
     # Before the door closes: it would wait for whoever reads a recording.
     parts.callback(recorder.close)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reread, book, reconciling)

@@ -16,12 +16,14 @@ from typer.exceptions import Abort, TyperException
 
 import routeserver
 from routeserver.app.errors import StartError
+from routeserver.cli.account import account
 from routeserver.cli.appliance import app_command as appliance
 from routeserver.cli.config import config
 from routeserver.cli.env import env
 from routeserver.cli.iam import iam
 from routeserver.cli.lab import lab
 from routeserver.cli.peer import peer
+from routeserver.cli.purge import purge
 from routeserver.cli.recording import record, replay_record
 from routeserver.cli.serve import serve
 from routeserver.cli.show import show
@@ -66,6 +68,8 @@ cli.add_typer(show, name="show")
 cli.add_typer(peer, name="peer")
 cli.add_typer(iam, name="iam")
 cli.add_typer(lab, name="lab")
+cli.add_typer(account, name="account")
+cli.command("purge")(purge)
 cli.command("what-if")(what_if)
 cli.command("record")(record)
 cli.command("replay")(replay_record)

@@ -9,13 +9,17 @@ reads what is wanted for itself.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
+
+import structlog
 
 from routeserver.control.access.access import Access
 from routeserver.control.access.authorizer import Authorizer
 from routeserver.control.access.principal import Credential
 from routeserver.control.call import Answer, Call
+from routeserver.control.memory import Memory
 from routeserver.control.observed import Observed
 from routeserver.control.operation import Operation
 from routeserver.control.policy import Policy
@@ -23,7 +27,8 @@ from routeserver.control.registry import OPERATIONS
 from routeserver.control.request import ApiRequest
 from routeserver.domain.refusal import Refusal
 from routeserver.net.ids import new_id
-from routeserver.store import Scope, Store
+from routeserver.store import GoneError, Scope, Store, StoreError
+from routeserver.store.errors import BusyError
 
 __all__ = ["Api", "ApiRequest"]
 
@@ -32,6 +37,20 @@ DRY_RUN_OPERATION: Final = Refusal(
     "Request would have succeeded, but DryRun flag is set.",
     status=412,
 )
+
+
+UNAVAILABLE: Final = Refusal(
+    "Unavailable",
+    "The service cannot reach its database or write to it at present. Try again later.",
+    status=503,
+)
+TRIES: Final = 8
+"""How often a call is made when others write what it looks at; each waits a little longer."""
+FIRST_PAUSE_S: Final = 0.005
+LAST_TRY_S: Final = 2.0
+"""After so long none is made any more."""
+
+_log = structlog.get_logger()
 
 
 class Api:
@@ -56,16 +75,32 @@ class Api:
         self._wall_clock = wall_clock
         self._random_bytes = random_bytes
         self._wake = wake
+        self._memory = Memory()
 
     async def credential(self, access_key_id: str, session_token: str | None) -> Credential | None:
-        """The credential of this access key (with this session token), or None."""
-        return await self._access.directory.credential(access_key_id, session_token)
+        """The credential of this access key (with this session token), or None.
+
+        Raises Refusal Unavailable when it cannot be known.
+        """
+        try:
+            return await self._access.directory.credential(access_key_id, session_token)
+        except StoreError as error:
+            _log.error("store_failed", reason=str(error))
+            raise UNAVAILABLE from error
 
     async def call(self, request: ApiRequest) -> Answer:
         """Answer a request, in botocore's Python shape of the operation's output.
 
-        Raises Refusal (or ec2's Fault) with the code the client gets; nothing is changed then.
+        Raises Refusal (or ec2's Fault) with the code the client gets; nothing is changed then,
+        except that Unavailable may hide a commit whose outcome nobody was told.
         """
+        try:
+            return await self._call(request)
+        except StoreError as error:
+            _log.error("store_failed", request_id=request.request_id, reason=str(error))
+            raise UNAVAILABLE from error
+
+    async def _call(self, request: ApiRequest) -> Answer:
         operation = OPERATIONS[request.service].get(request.action)
         if operation is None:
             raise Refusal(
@@ -78,7 +113,7 @@ class Api:
         if request.params.get("DryRun"):
             raise DRY_RUN_OPERATION
         try:
-            answer = await self._run(operation, request, now)
+            answer = await self._run_again(operation, request, now)
         finally:
             if request.service == "iam" and operation.writes:
                 # Also when it failed on the way: it may have been committed.
@@ -86,6 +121,19 @@ class Api:
         if operation.writes and request.service != "iam":
             self._wake()
         return answer
+
+    async def _run_again(self, operation: Operation, request: ApiRequest, now: float) -> Answer:
+        """As often as somebody else was faster."""
+        for number in range(TRIES):
+            try:
+                return await self._run(operation, request, now)
+            except (BusyError, GoneError):
+                self._memory.forget()
+                if number + 1 == TRIES or self._wall_clock() - now > LAST_TRY_S:
+                    raise
+            (chance,) = self._random_bytes(1)
+            await asyncio.sleep(FIRST_PAUSE_S * 2**number * (1 + chance / 256))
+        raise AssertionError("unreachable")
 
     async def _run(self, operation: Operation, request: ApiRequest, now: float) -> Answer:
         scope = Scope(request.account_id, request.region)
@@ -108,6 +156,7 @@ class Api:
                     principal=request.caller,
                     request=request,
                     seal=self._access.seal,
+                    memory=self._memory,
                 ),
                 request.params,
             )

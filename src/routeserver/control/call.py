@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from routeserver.control.access.principal import Principal
+from routeserver.control.memory import Memory
 from routeserver.control.observed import Observed
 from routeserver.control.policy import Policy
 from routeserver.control.request import ApiRequest
@@ -21,7 +22,8 @@ class Call:
 
     `tx` is scoped to the caller's account and region and commits when the operation returns;
     `new_id("vpc")` makes a fresh id; `now` is UTC seconds since the epoch; `random_bytes` is the
-    only source of chance; `seal` closes what must not be read in the database.
+    only source of chance; `seal` closes what must not be read in the database;
+    `memory` keeps ids between calls.
     """
 
     action: str
@@ -39,6 +41,7 @@ class Call:
     principal: Principal
     request: ApiRequest
     seal: Seal
+    memory: Memory
 
 
 Params: TypeAlias = Mapping[str, Any]

@@ -7,12 +7,15 @@ propagated ones are observed. The same facts serve the answers and the filters.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from routeserver.control.call import Call
 from routeserver.control.prefix_lists import ID_PREFIX, spelled_out
+from routeserver.control.reconcile.walks import slices
 from routeserver.domain.resources import (
     InternetGateway,
     NetworkInterface,
@@ -23,6 +26,10 @@ from routeserver.domain.resources import (
 )
 from routeserver.domain.routing import Entry
 from routeserver.net.prefix import Prefix, parse_prefix
+
+MANY: Final = 1000
+"""Propagated routes of a table that are no longer shown in one go."""
+SORTED_AT_ONCE: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +45,20 @@ class TableFacts:
     """Which instance an interface is attached to."""
     listed: frozenset[Prefix]
     """What the prefix lists hold that static routes lead to."""
+    runs: Sequence[Sequence[Prefix]] | None = None
+    """What is propagated, sorted in parts, where it is much."""
+
+
+async def with_runs(facts: TableFacts) -> TableFacts:
+    """Ready to be gone through in order, a little at a time: routes that come meanwhile are left
+    out."""
+    if len(facts.propagated) <= MANY:
+        return facts
+    runs: list[list[Prefix]] = []
+    for part in slices(list(facts.propagated), SORTED_AT_ONCE):
+        runs.append(sorted(part))
+        await asyncio.sleep(0)
+    return replace(facts, runs=runs)
 
 
 async def facts_of(call: Call, tables: Sequence[RouteTable]) -> dict[str, TableFacts]:

@@ -9,15 +9,32 @@ compiled into a closure that gives the XML inside its element.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, TypeAlias
+from itertools import islice
+from typing import Any, Final, TypeAlias
 
 from routeserver.ec2.model import Kind, Operation, Protocol, Shape
 from routeserver.ec2.xml import escape, is_special
 
 Writer: TypeAlias = Callable[[Any], str]
+
+STEP: Final = 256
+"""Items of a long list between two pieces; a few milliseconds of work."""
+
+
+@dataclass(frozen=True, slots=True)
+class LongList:
+    """A list of a long answer, made while it is written."""
+
+    items: Iterator[Any]
+
+
+class LongAnswer(dict[str, Any]):
+    """An answer with a `LongList` somewhere in it: to be written in pieces."""
+
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -29,6 +46,17 @@ def encode(operation: Operation, answer: Mapping[str, Any], request_id: str) -> 
     if operation.service.protocol is Protocol.EC2:
         return f"{head}{request_id}{middle}{inner}{tail}".encode()
     return f"{head}{inner}{middle}{request_id}{tail}".encode()
+
+
+def pieces(operation: Operation, answer: LongAnswer, request_id: str) -> Iterator[bytes]:
+    """The body of a successful answer, in the order it is sent; each piece is little work."""
+    assert operation.output is not None  # noqa: S101 - there is something long in it
+    head, middle, tail = _envelope(operation)
+    is_ec2 = operation.service.protocol is Protocol.EC2
+    yield (f"{head}{request_id}{middle}" if is_ec2 else head).encode()
+    for piece in _pieces(operation.output, answer):
+        yield piece.encode()
+    yield (tail if is_ec2 else f"{middle}{request_id}{tail}").encode()
 
 
 def encode_fault(
@@ -121,6 +149,30 @@ def _list_writer(shape: Shape) -> Writer:
         return "".join([write_item(item) for item in value])
 
     return write_list
+
+
+def _pieces(shape: Shape, value: Any) -> Iterator[str]:
+    """What the shape's writer writes; structures and lists are gone through one by one."""
+    if isinstance(value, LongList):
+        assert shape.element is not None  # noqa: S101 - a list has one
+        write_item = _element(shape.element_name, shape.element)
+        while batch := [write_item(item) for item in islice(value.items, STEP)]:
+            yield "".join(batch)
+    elif shape.kind is Kind.STRUCTURE:
+        members = {member.name: member for member in shape.members}
+        for name, item in value.items():
+            if item is not None:
+                member = members[name]
+                yield f"<{member.response_name}>"
+                yield from _pieces(member.shape, item)
+                yield f"</{member.response_name}>"
+    elif shape.kind is Kind.LIST and shape.element is not None:
+        for item in value:
+            yield f"<{shape.element_name}>"
+            yield from _pieces(shape.element, item)
+            yield f"</{shape.element_name}>"
+    else:
+        yield _writer(shape)(value)
 
 
 def _element(name: str, shape: Shape) -> Writer:

@@ -9,7 +9,8 @@ the client is told InternalError and a request id, the log is told the rest unde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+import asyncio
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +31,13 @@ _log = structlog.get_logger(__name__)
 
 LONGEST_AGENT: Final = 512
 
+PIECE_BYTES: Final = 32 * 1024
+"""Of a long answer, between two turns of the event loop: some 100 routes, a millisecond."""
+
+_HEADERS: Final = (
+    (b"content-type", b"text/xml;charset=UTF-8"),
+    (b"cache-control", b"no-cache, no-store"),
+)
 _METHODS: Final = frozenset({"POST", "GET"})
 _QUERY_VERSIONS: Final = tuple(
     f"Version={model.API_VERSIONS[name]}".encode() for name in sigv4.TELLING_SERVICES
@@ -92,7 +100,10 @@ class Endpoint:
             await _send_refusal(send, unexpected, heard.signed, heard.request_id)
         else:
             self._record(heard, None)
-            await _send(send, 200, body, heard.request_id)
+            if isinstance(body, bytes):
+                await _send(send, 200, body, heard.request_id)
+            else:
+                await _send_pieces(send, body, heard.request_id)
 
     def _record(self, heard: _Heard, refused: Fault | Refusal | None) -> None:
         if self._audit is None or heard.call is None:
@@ -114,7 +125,8 @@ class Endpoint:
             raise faults.too_large(self._limits.body_bytes)
         return sigv4.SignedRequest(scope["method"], query, scope["headers"], body)
 
-    async def _answer(self, heard: _Heard, scope: Scope) -> bytes:
+    async def _answer(self, heard: _Heard, scope: Scope) -> bytes | Iterator[bytes]:
+        """The body, or the pieces that a long one is made of while it is sent."""
         assert heard.signed is not None  # noqa: S101 - received just now
         signed, now = heard.signed, self._wall_clock()
         claim = sigv4.read_claim(signed, regions=self._regions)
@@ -143,6 +155,8 @@ class Endpoint:
                 is_encrypted=source.is_encrypted,
             )
         )
+        if isinstance(answer, response.LongAnswer):
+            return response.pieces(operation, answer, heard.request_id)
         return response.encode(operation, answer, heard.request_id)
 
     async def _authenticate(
@@ -202,13 +216,31 @@ def _protocol_meant(signed: sigv4.SignedRequest | None) -> model.Protocol:
     return model.Protocol.QUERY if is_query else model.Protocol.EC2
 
 
+async def _send_pieces(send: Send, pieces: Iterator[bytes], request_id: str) -> None:
+    """With a turn of the event loop between two of them, and no faster than the client reads.
+
+    Whatever fails on the way cannot be told any more: the connection ends in the middle.
+    """
+    headers = [*_HEADERS, (b"x-amzn-requestid", request_id.encode("ascii"))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= PIECE_BYTES:
+            await send({"type": "http.response.body", "body": b"".join(waiting), "more_body": True})
+            await asyncio.sleep(0)
+            waiting, size = [], 0
+    await send({"type": "http.response.body", "body": b"".join(waiting)})
+
+
 async def _send(
     send: Send, status: int, body: bytes, request_id: str, *, close: bool = False
 ) -> None:
     headers = [
-        (b"content-type", b"text/xml;charset=UTF-8"),
+        *_HEADERS,
         (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-cache, no-store"),
         (b"x-amzn-requestid", request_id.encode("ascii")),
     ]
     if close:

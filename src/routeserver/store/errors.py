@@ -88,10 +88,14 @@ def _translate_cause(error: BaseException, what: str, *, duplicate: bool) -> Sto
     if isinstance(sqlite_code, int):
         return _translate_sqlite(error, sqlite_code & 0xFF, what)
     sqlstate = getattr(error, "sqlstate", None)
+    if isinstance(error, TimeoutError):
+        return StoreError(f"{what}: it has not answered in time; check that the server is up")
     if isinstance(sqlstate, str):
         return _translate_postgres(error, sqlstate, what)
     if duplicate:
         return DuplicateError(f"{what}: {_one_line(error)}")
+    if "connection is closed" in str(error) or "connection was closed" in str(error):
+        return StoreError(f"{what}: {_POSTGRES_REMEDIES['08']}")
     if isinstance(error, OSError):
         remedy = _OS_REMEDIES.get(error.errno or 0, error.strerror or _one_line(error))
         return StoreError(f"{what}: {remedy}")

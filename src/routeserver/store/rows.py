@@ -36,6 +36,8 @@ class RowCodec(Generic[R]):
     values_of: Callable[[R], tuple[Any, ...]]
     to_column: Mapping[str, Convert]
     from_column: tuple[tuple[int, Convert], ...]
+    from_driver: tuple[tuple[int, Convert], ...]
+    """For rows that come from SQLite's driver, which has no booleans."""
     state_fields: Mapping[type, str]
 
     def to_row(self, resource: R) -> dict[str, Any]:
@@ -48,6 +50,12 @@ class RowCodec(Generic[R]):
         """`row` holds the columns in the order of `names`."""
         values = list(row)
         for index, convert in self.from_column:
+            values[index] = convert(values[index])
+        return self.type_(*values)
+
+    def from_driver_row(self, row: Sequence[Any]) -> R:
+        values = list(row)
+        for index, convert in self.from_driver:
             values[index] = convert(values[index])
         return self.type_(*values)
 
@@ -82,6 +90,7 @@ def _codec(type_: type[R]) -> RowCodec[R]:
     names = tuple(f.name for f in fields(type_))
     to_column: dict[str, Convert] = {}
     from_column: list[tuple[int, Convert]] = []
+    booleans: list[tuple[int, Convert]] = []
     state_fields: dict[type, str] = {}
     for index, name in enumerate(names):
         hint = hints[name]
@@ -90,6 +99,8 @@ def _codec(type_: type[R]) -> RowCodec[R]:
         if get_origin(hint) is tuple:
             to_column[name] = _to_json
             from_column.append((index, _from_json))
+        elif hint is bool:
+            booleans.append((index, bool))
         elif issubclass(hint, StrEnum):
             to_column[name] = _plain
             from_column.append((index, hint))
@@ -97,7 +108,14 @@ def _codec(type_: type[R]) -> RowCodec[R]:
         elif name == "state":
             state_fields[str] = name
     return RowCodec(
-        type_, TABLES[type_], names, attrgetter(*names), to_column, tuple(from_column), state_fields
+        type_,
+        TABLES[type_],
+        names,
+        attrgetter(*names),
+        to_column,
+        tuple(from_column),
+        tuple(from_column + booleans),
+        state_fields,
     )
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from enum import StrEnum
@@ -23,6 +24,7 @@ import sqlalchemy
 from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from routeserver.store.driver import BEGIN, begun, commit, rollback
 from routeserver.store.errors import StoreError, translated
 from routeserver.store.group_commit import GroupCommit, Turn
 from routeserver.store.migrate import migrate
@@ -31,7 +33,8 @@ from routeserver.store.worker import Worker
 T = TypeVar("T")
 
 READERS: Final = 3
-_BEGIN: Final = "routeserver_begin"
+_MIGRATING: Final = threading.Lock()
+"""Alembic's scripts, which all threads share, are for one at a time."""
 
 
 class Synchronous(StrEnum):
@@ -53,21 +56,25 @@ class ConnectionThread:
 
     def __init__(self, engine: sqlalchemy.Engine, what: str) -> None:
         self._engine = engine
-        self._what = what
+        self.what = what
         self._thread = Worker("store")
         self._connection: Connection | None = None
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        with translated(self._what):
+        with translated(self.what):
             return await self._ask(lambda: self._connected(work))
 
     async def commit(self, first: Callable[[Connection], None] | None = None) -> None:
         def work(connection: Connection) -> None:
             if first is not None:
                 first(connection)
-            connection.commit()
+            commit(connection)
 
         await self.run(work)
+
+    @property
+    def has_more(self) -> bool:
+        return self._thread.has_more
 
     def soon(self, work: Callable[[Connection], object]) -> None:
         """Executes `work` before whatever this thread is asked next."""
@@ -78,7 +85,7 @@ class ConnectionThread:
         self._soon(self._rollback)
 
     async def close(self) -> None:
-        with translated(self._what):
+        with translated(self.what):
             await self._ask(self._disconnect)
         self._thread.stop()
 
@@ -86,13 +93,13 @@ class ConnectionThread:
         try:
             return self._thread.run(step)
         except RuntimeError as error:
-            raise StoreError(f"{self._what}: the store is closed") from error
+            raise StoreError(f"{self.what}: the store is closed") from error
 
     def _soon(self, step: Callable[[], object]) -> None:
         try:
             self._thread.soon(step)
         except RuntimeError as error:
-            raise StoreError(f"{self._what}: the store is closed") from error
+            raise StoreError(f"{self.what}: the store is closed") from error
 
     # What follows runs in the thread.
 
@@ -103,7 +110,7 @@ class ConnectionThread:
 
     def _rollback(self) -> None:
         if self._connection is not None:
-            self._connection.rollback()
+            rollback(self._connection)
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -117,7 +124,7 @@ class SqliteEngine:
         self._engine = _engine(path, synchronous, busy_timeout_s)
         what = str(path)
         self._writer = ConnectionThread(
-            self._engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}), what
+            self._engine.execution_options(**{BEGIN: "BEGIN IMMEDIATE"}), what
         )
         self._idle: asyncio.LifoQueue[ConnectionThread] = asyncio.LifoQueue()
         for _ in range(READERS):
@@ -132,7 +139,7 @@ class SqliteEngine:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         engine = cls(path, synchronous, busy_timeout_s)
         try:
-            await engine._writer.run(migrate)
+            await engine._writer.run(_migrate_alone)
             await engine._writer.commit()
         except BaseException:
             await engine.close()
@@ -158,11 +165,17 @@ class SqliteEngine:
         self._closed = True
         readers = [await self._idle.get() for _ in range(READERS)]
         async with self._group.turns:
+            self._group.hand_over()
             for each in (*readers, self._writer):
                 await each.close()
             self._engine.dispose()
         for reader in readers:
             self._idle.put_nowait(reader)
+
+
+def _migrate_alone(connection: Connection) -> None:
+    with _MIGRATING:
+        migrate(connection)
 
 
 def _engine(path: Path, synchronous: Synchronous, busy_timeout_s: float) -> sqlalchemy.Engine:
@@ -191,11 +204,13 @@ def _engine(path: Path, synchronous: Synchronous, busy_timeout_s: float) -> sqla
                 )
             cursor.execute(f"PRAGMA synchronous={synchronous.value}")
             cursor.execute("PRAGMA foreign_keys=ON")
+            # Where the copies for ROLLBACK TO are: in a file they are most of what is written.
+            cursor.execute("PRAGMA temp_store=MEMORY")
         finally:
             cursor.close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN"))
+        begun(connection)
 
     return engine

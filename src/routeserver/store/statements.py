@@ -8,6 +8,9 @@ asking.
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -106,11 +109,23 @@ def update_where(
     )
 
 
+_LIST: Final = re.compile(r"\(__\[POSTCOMPILE_(\w+)\]\)")
+
+
 @cache
-def driver_text(statement: Update | Insert) -> str:
-    """The statement as SQLite's driver takes it, its parameters by name; none of them may be a
-    list."""
-    return str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
+def driver_text(statement: Update | Insert | Select[Any]) -> str:
+    """The statement as SQLite's driver takes it, its parameters by name; one that is a list goes
+    in as JSON."""
+    written = str(statement.compile(dialect=sqlite.dialect(paramstyle="named")))
+    return _LIST.sub(r"(SELECT value FROM json_each(:\1))", written)
+
+
+def driver_bound(bound: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters for `driver_text`."""
+    return {
+        name: json.dumps(value) if isinstance(value, list) else value
+        for name, value in bound.items()
+    }
 
 
 @cache

@@ -13,12 +13,13 @@ from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from routeserver.domain.resources import NetworkInterface, Resource
 from routeserver.domain.topology import Plugged
 from routeserver.store import statements
 from routeserver.store.deferred import Deferred
+from routeserver.store.driver import begun, driver_of
 from routeserver.store.engine import Lease
 from routeserver.store.errors import GoneError
 from routeserver.store.iam_rows import IamRows
@@ -71,8 +72,8 @@ class Transaction:
         codec: RowCodec[R] = CODECS[type_]
         statement = statements.select_one(codec.table, self.scope is not None)
         bound = {"w_id": id, **self._bound_scope}
-        row = await self._lease.run(lambda connection: connection.execute(statement, bound).first())
-        return None if row is None else codec.from_row(row)
+        rows = await self._rows(statement, bound)
+        return self._resource(codec, rows[0]) if rows else None
 
     async def list(self, type_: type[R], **equals: Any) -> builtins.list[R]:
         """Oldest first.
@@ -100,8 +101,20 @@ class Transaction:
                     shape.append((name, EQUAL))
                     bound[f"w_{name}"] = codec.column_value(name, value)
         statement = statements.select_many(codec.table, self.scope is not None, tuple(shape))
-        rows = await self._lease.run(lambda connection: connection.execute(statement, bound).all())
-        return [codec.from_row(row) for row in rows]
+        rows = await self._rows(statement, bound)
+        return [self._resource(codec, row) for row in rows]
+
+    async def _rows(self, statement: Select[Any], bound: Mapping[str, Any]) -> Sequence[Any]:
+        if self._lease.dialect == "sqlite":
+            text, given = statements.driver_text(statement), statements.driver_bound(bound)
+            return await self._lease.run(
+                lambda connection: begun(connection).execute(text, given).fetchall()
+            )
+        return await self._lease.run(lambda connection: connection.execute(statement, bound).all())
+
+    def _resource(self, codec: RowCodec[R], row: Any) -> R:
+        is_driver_row = self._lease.dialect == "sqlite"
+        return codec.from_driver_row(row) if is_driver_row else codec.from_row(row)
 
     async def _list_in_parts(
         self, type_: type[R], name: str, values: builtins.list[Any], equals: Mapping[str, Any]
@@ -125,7 +138,7 @@ class Transaction:
                 table = CODECS[type_].table
                 if is_sqlite:
                     values = [tuple(row.values()) for row in rows]
-                    _driver(connection).executemany(statements.insert_text(table), values)
+                    driver_of(connection).executemany(statements.insert_text(table), values)
                 else:
                     connection.execute(statements.insert_one(table), rows)
 
@@ -152,6 +165,22 @@ class Transaction:
         if await self._update_where(resource, changes, (*_BY_ID, (field, EQUAL)), seen):
             return changed
         return None
+
+    def require(self, type_: type[Resource], id: str) -> None:  # noqa: A002 - the field's name
+        """Without a look at it now: when it is not there, a later step or the end of the block
+        raises GoneError."""
+        statement = statements.select_one(CODECS[type_].table, self.scope is not None)
+        bound = {"w_id": id, **self._bound_scope}
+
+        def work(connection: Connection) -> None:
+            if connection.dialect.name == "sqlite":
+                row = begun(connection).execute(statements.driver_text(statement), bound).fetchone()
+            else:
+                row = connection.execute(statement, bound).first()
+            if row is None:
+                raise GoneError(f"{id} is no longer there")
+
+        self._change_later(work)
 
     async def delete(self, resource: Resource) -> None:
         """Removes the row, its tags and where it was plugged; nothing happens when it is already
@@ -197,7 +226,7 @@ class Transaction:
         if self._lease.dialect == "sqlite":
             text = statements.driver_text(statement)
             return await self._change(
-                lambda connection: _driver(connection).execute(text, bound).rowcount == 1
+                lambda connection: driver_of(connection).execute(text, bound).rowcount == 1
             )
         return await self._change(
             lambda connection: connection.execute(statement, bound).rowcount == 1
@@ -217,16 +246,10 @@ class Transaction:
         """Tags by resource id; every id asked for is a key."""
         statement = statements.select_tags_of(self.scope is not None)
         tags: dict[str, dict[str, str]] = {each: {} for each in ids}
-        unique = builtins.list(tags)
-
-        def work(connection: Connection) -> None:
-            for part in _parts(unique):
-                bound = {"w_resource_id": part, **self._bound_scope}
-                for resource_id, key, value in connection.execute(statement, bound):
-                    tags[resource_id][key] = value
-
-        if unique:
-            await self._lease.run(work)
+        for part in _parts(builtins.list(tags)):
+            bound = {"w_resource_id": part, **self._bound_scope}
+            for resource_id, key, value in await self._rows(statement, bound):
+                tags[resource_id][key] = value
         return tags
 
     async def put_tags(
@@ -275,9 +298,7 @@ class Transaction:
     async def list_tags(self) -> builtins.list[TagRow]:
         """All tags of the scope, by resource id and key."""
         statement = statements.select_tags(self.scope is not None)
-        rows = await self._lease.run(
-            lambda connection: connection.execute(statement, self._bound_scope).all()
-        )
+        rows = await self._rows(statement, self._bound_scope)
         return [TagRow(*row) for row in rows]
 
     # --- client tokens and access keys ------------------------------------------------------------
@@ -285,10 +306,8 @@ class Transaction:
     async def token(self, action: str, token: str) -> TokenRow | None:
         self._required_scope()
         bound = {"w_action": action, "w_token": token, **self._bound_scope}
-        row = await self._lease.run(
-            lambda connection: connection.execute(statements.SELECT_TOKEN, bound).first()
-        )
-        return None if row is None else TokenRow(*row)
+        rows = await self._rows(statements.SELECT_TOKEN, bound)
+        return TokenRow(*rows[0]) if rows else None
 
     async def put_token(
         self, action: str, token: str, params_hash: str, resource_id: str, created_at: float

@@ -39,6 +39,11 @@ class Worker:
         """Before whatever is asked next; nobody is told how it went."""
         self._ask(step, None)
 
+    @property
+    def has_more(self) -> bool:
+        """For the thread itself: whether a step waits that is not begun."""
+        return not self._steps.empty()
+
     def stop(self) -> None:
         """After the steps asked so far."""
         self._stopped = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
@@ -11,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from routeserver.bgp.events import Established
+from routeserver.control.access.access import Access
 from routeserver.control.operator.book import PeerSettingsBook, PeersFile
 from routeserver.control.operator.desk import Desk
 from routeserver.control.operator.registry import QUESTIONS
@@ -89,6 +91,8 @@ class Office:
             clock=lambda: 500.0,
             wall_clock=lambda: 1_700_000_000.0,
             wake=lambda: self.woken.append(True),
+            access=Access.of_one_process(store, os.urandom),
+            random_bytes=os.urandom,
         )
 
     async def ask(self, question: str, **params: object) -> Any:

@@ -20,6 +20,9 @@ from routeserver.domain.network import DhcpOptions
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import Vpc
 
+DEFAULT_OPTIONS: Final = "default DHCP options"
+"""What a call's memory keeps them by."""
+
 NONE: Final = "default"
 """The id that stands for no options at all."""
 
@@ -50,8 +53,21 @@ FILTERS: Final[dict[str, Column[DhcpOptions]]] = {
 }
 
 
-async def default_options(call: Call) -> DhcpOptions:
-    """The account's default set in the region, made when it is first needed."""
+async def default_options_id(call: Call) -> str:
+    """The id of the account's default set in the region, which is made when it is first needed.
+
+    From memory when it is known; whether that is still true is seen when the call is committed.
+    """
+    known = call.memory.get(DEFAULT_OPTIONS, call)
+    if known is not None:
+        call.tx.require(DhcpOptions, known)
+        return known
+    row = await _default_options(call)
+    call.memory.put(DEFAULT_OPTIONS, call, row.id)
+    return row.id
+
+
+async def _default_options(call: Call) -> DhcpOptions:
     found = await call.tx.list(DhcpOptions, is_default=True)
     if found:
         return found[0]

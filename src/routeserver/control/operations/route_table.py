@@ -6,14 +6,15 @@ routes are shown as they are observed; they are nobody's rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Final, TypeAlias
 
 from routeserver.control import idempotency, tagging
 from routeserver.control.call import Answer, Call, Params
 from routeserver.control.describe import Column, describe
 from routeserver.control.lookup import find, find_all
-from routeserver.control.route_tables import TableFacts, facts_of, facts_of_one
+from routeserver.control.route_tables import TableFacts, facts_of, facts_of_one, with_runs
 from routeserver.control.unsupported import refuse_unsupported
 from routeserver.control.views import route_table as views
 from routeserver.domain import rules, vpc_rules
@@ -27,6 +28,10 @@ from routeserver.domain.resources import (
     Subnet,
     Vpc,
 )
+from routeserver.ec2.response import LongAnswer
+
+LOOKED_AT: Final = 512
+"""Routes between two turns of the event loop; a millisecond or two."""
 
 ASSOCIATED: Final[Answer] = {"State": "associated"}
 
@@ -78,11 +83,43 @@ async def create_route_table(call: Call, params: Params) -> Answer:
 async def describe_route_tables(call: Call, params: Params) -> Answer:
     tables = await find_all(call, RouteTable, params.get("RouteTableIds"))
     facts = await facts_of(call, tables)
-    page = await describe(call, params, RouteTable, "RouteTableIds", _filters(facts))
-    return page.answer("RouteTables", lambda row, tags: views.route_table(row, facts[row.id], tags))
+    members = {
+        ROUTE_FILTERS[one["Name"]]
+        for one in params.get("Filters", ())
+        if one.get("Name") in ROUTE_FILTERS
+    }
+    values = await _route_values(facts, members) if members else {}
+    page = await describe(call, params, RouteTable, "RouteTableIds", _filters(facts, values))
+    shown = {row.id: await with_runs(facts[row.id]) for row in page.rows}
+    answer = page.answer(
+        "RouteTables", lambda row, tags: views.route_table(row, shown[row.id], tags)
+    )
+    is_long = any(each.runs is not None for each in shown.values())
+    return LongAnswer(answer) if is_long else answer
 
 
-def _filters(facts: Mapping[str, TableFacts]) -> dict[str, Column[RouteTable]]:
+Values: TypeAlias = Mapping[str, Mapping[str, Collection[str]]]
+"""What the routes of a table have of a member, by member and table id."""
+
+
+async def _route_values(facts: Mapping[str, TableFacts], members: Collection[str]) -> Values:
+    """Looked through once, with a turn of the event loop now and then."""
+    found: dict[str, dict[str, set[str]]] = {
+        member: {table_id: set() for table_id in facts} for member in members
+    }
+    number = 0
+    for table_id, known in facts.items():
+        for route in views.routes(await with_runs(known)):
+            for member in members:
+                if member in route:
+                    found[member][table_id].add(route[member])
+            number += 1
+            if not number % LOOKED_AT:
+                await asyncio.sleep(0)
+    return found
+
+
+def _filters(facts: Mapping[str, TableFacts], values: Values) -> dict[str, Column[RouteTable]]:
     def of_associations(field: str) -> Column[RouteTable]:
         return lambda row: [
             value
@@ -91,9 +128,7 @@ def _filters(facts: Mapping[str, TableFacts]) -> dict[str, Column[RouteTable]]:
         ]
 
     def of_routes(member: str) -> Column[RouteTable]:
-        return lambda row: [
-            route[member] for route in views.routes(facts[row.id]) if member in route
-        ]
+        return lambda row: list(values[member][row.id])
 
     return {
         "association.gateway-id": of_associations("gateway_id"),

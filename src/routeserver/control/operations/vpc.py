@@ -13,7 +13,7 @@ from routeserver.control.call import Answer, Call, Params
 from routeserver.control.describe import Column, describe
 from routeserver.control.lookup import find
 from routeserver.control.operations.attributes import the_only_attribute
-from routeserver.control.operations.dhcp_options import default_options
+from routeserver.control.operations.dhcp_options import default_options_id
 from routeserver.control.security_groups import DEFAULT_NAME, default_group_of, delete_group
 from routeserver.control.unsupported import refuse_unsupported
 from routeserver.control.views import vpc as views
@@ -96,7 +96,7 @@ async def create_vpc(call: Call, params: Params) -> Answer:
         state="pending",
         ipv6_cidr=str(addressing.vpc_ipv6_network(vpc_id)) if with_ipv6 else None,
         instance_tenancy=tenancy,
-        dhcp_options_id=(await default_options(call)).id,
+        dhcp_options_id=await default_options_id(call),
     )
     table = RouteTable(
         id=call.new_id("rtb"),

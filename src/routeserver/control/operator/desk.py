@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from routeserver.control.access.access import Access
 from routeserver.control.operator.book import PeerSettingsBook
 from routeserver.control.world import World
 from routeserver.domain.refusal import Refusal
@@ -32,6 +33,8 @@ class Desk:
     clock: Callable[[], float]
     wall_clock: Callable[[], float]
     wake: Callable[[], None]
+    access: Access
+    random_bytes: Callable[[int], bytes]
 
     def wall_time(self, at: float | None) -> float | None:
         """A moment of `clock` as UTC seconds."""

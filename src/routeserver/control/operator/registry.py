@@ -6,11 +6,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeAlias
 
+from routeserver.control.operator.accounts import (
+    account_create,
+    account_delete_key,
+    account_list,
+    account_new_key,
+)
 from routeserver.control.operator.counts import counts
 from routeserver.control.operator.desk import Answer, Desk, Params
 from routeserver.control.operator.peers import show_peer, show_peers
 from routeserver.control.operator.routes import list_routes, show_route
 from routeserver.control.operator.settings import peer_reload, peer_set, peer_settings, peer_unset
+from routeserver.control.operator.tombstones import purge_tombstones
 from routeserver.control.operator.what_if import what_if
 
 Question: TypeAlias = Callable[[Desk, Params], Awaitable[Answer]]
@@ -26,4 +33,9 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "peer-set": peer_set,
     "peer-unset": peer_unset,
     "peer-reload": peer_reload,
+    "account-create": account_create,
+    "account-list": account_list,
+    "account-new-key": account_new_key,
+    "account-delete-key": account_delete_key,
+    "purge": purge_tombstones,
 }

@@ -30,6 +30,7 @@ from routeserver.domain.resources import (
 )
 from routeserver.net.ids import new_id
 from routeserver.store import Store, Transaction
+from routeserver.store.errors import BusyError
 
 
 class Reconciler:
@@ -54,7 +55,14 @@ class Reconciler:
         self._resets: dict[str, int] = {}
 
     async def activate(self) -> bool:
-        """One activation; says whether any state moved, in which case another is due."""
+        """One activation; says whether another is due: a state moved, or somebody else was faster
+        to write what this one would have written."""
+        try:
+            return await self._activate()
+        except BusyError:
+            return True
+
+    async def _activate(self) -> bool:
         intent = await self._read()
         faults: dict[str, str] = {}
         unaddressed = [endpoint for endpoint in intent.endpoints if _wants_interface(endpoint)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from heapq import merge
 
 from routeserver.control.call import Answer
 from routeserver.control.prefix_lists import ID_PREFIX
@@ -11,6 +12,7 @@ from routeserver.control.tagging import tag_list
 from routeserver.domain.resources import Route, RouteTable, RouteTableAssociation
 from routeserver.domain.routing import Entry
 from routeserver.domain.vpc_rules import local_destinations
+from routeserver.ec2.response import LongList
 from routeserver.net.prefix import Prefix, format_prefix, parse_prefix
 
 
@@ -21,7 +23,7 @@ def route_table(row: RouteTable, facts: TableFacts, tags: Mapping[str, str]) -> 
         "OwnerId": row.account_id,
         "Associations": [association(link) for link in facts.associations],
         "PropagatingVgws": [],
-        "Routes": list(routes(facts)),
+        "Routes": list(routes(facts)) if facts.runs is None else LongList(routes(facts)),
         "Tags": tag_list(tags),
     }
 
@@ -62,11 +64,12 @@ def routes(facts: TableFacts) -> Iterator[Answer]:
         return
     blocks = (*local, *(each for each in static if not each.startswith(ID_PREFIX)))
     occupied = facts.listed.union(map(parse_prefix, blocks))
-    for prefix in sorted(facts.propagated):
+    for prefix in sorted(facts.propagated) if facts.runs is None else merge(*facts.runs):
         # The moment between a static route's birth and the propagated one's removal shows only the
         # static one.
-        if prefix not in occupied:
-            yield _propagated(prefix, facts.propagated[prefix], facts)
+        entry = None if prefix in occupied else facts.propagated.get(prefix)
+        if entry is not None:
+            yield _propagated(prefix, entry, facts)
 
 
 def _destination(text: str) -> Answer:
