@@ -1,5 +1,5 @@
-"""What is known of Amazon's service, row by row: which values are taken, which quota ends where, and
-what each action's permission is about.
+"""What is known of Amazon's service, row by row: which values are taken, which quota ends where,
+and what each action's permission is about.
 
 The order of calls is in `test_amazon_order.py`; the rows that need real sessions or a real client
 are in `tests/contract`.
