@@ -9,23 +9,23 @@ help: ## list the targets
 demo: ## see a failover, from nothing, in under a minute (APPLIANCE=bird: with BIRD)
 	@scripts/setup && exec $(bin)/python demo/failover.py
 
-test: ## everything, with the real daemons (as root on Debian it installs them)
-	@scripts/setup && scripts/daemons && exec $(bin)/pytest
+test: ## everything, with the real daemons and SDKs (as root on Debian it installs them)
+	@scripts/setup && scripts/testbed && exec $(bin)/pytest
 
 unit: ## what needs no daemon and no server process: about half a minute
 	@scripts/setup && exec $(bin)/pytest --numprocesses=auto --ignore=tests/interop --ignore=tests/contract
 
 lab: ## two firewalls in network namespaces, with packets to follow (as root; routeserver lab down ends it)
-	@scripts/setup && scripts/daemons && exec $(bin)/routeserver lab up firewall-pair
+	@scripts/setup && scripts/testbed && exec $(bin)/routeserver lab up firewall-pair
 
 bench: ## BGP and BFD beside BIRD, FRR, GoBGP and OpenBGPD: some hours, a table and the plot in docs/
-	@scripts/setup && scripts/daemons && mkdir -p build && exec $(bin)/python -m benchmarks.routing --results build/routing.json --plot docs/routing.svg
+	@scripts/setup && scripts/testbed && mkdir -p build && exec $(bin)/python -m benchmarks.routing --results build/routing.json --plot docs/routing.svg
 
 bench-api: ## the API beside moto's server, from an environment of its own: a few minutes
 	@scripts/setup && mkdir -p build && exec $(bin)/python -m benchmarks.api --results build/api.json
 
 bench-failover: ## packets lost when an appliance fails, in each way, at 100 and 100,000 routes: as root, about an hour
-	@scripts/setup && scripts/daemons && mkdir -p build && exec $(bin)/python -m benchmarks.failover --load 1000000 --results build/failover.json
+	@scripts/setup && scripts/testbed && mkdir -p build && exec $(bin)/python -m benchmarks.failover --load 1000000 --results build/failover.json
 
 lint: ## ruff: rules and format
 	@scripts/setup && $(bin)/ruff check . && exec $(bin)/ruff format --check .
@@ -40,4 +40,4 @@ lock: ## rewrite requirements.lock from pyproject.toml (needs uv)
 	@scripts/lock
 
 clean: ## remove everything that was made here
-	@rm -rf .venv build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis && find src -name '*.so' -delete && find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf .venv build dist src/*.egg-info tests/contract/javascript/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis && find src -name '*.so' -delete && find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,28 +3,12 @@ tear-down."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests.contract.conftest import Network
 from tests.running import code_of, error_of, eventually
-
-
-@dataclass
-class Network:
-    ec2: Any
-    vpc_id: str
-    subnet_id: str
-    table_id: str
-
-
-@pytest.fixture
-def network(ec2: Any) -> Network:
-    vpc_id = ec2.create_vpc(CidrBlock="127.30.0.0/16")["Vpc"]["VpcId"]
-    subnet_id = ec2.create_subnet(VpcId=vpc_id, CidrBlock="127.30.1.0/24")["Subnet"]["SubnetId"]
-    table_id = ec2.create_route_table(VpcId=vpc_id)["RouteTable"]["RouteTableId"]
-    return Network(ec2, vpc_id, subnet_id, table_id)
 
 
 def server_state(ec2: Any, server_id: str) -> str:

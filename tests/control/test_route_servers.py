@@ -9,78 +9,24 @@ from typing import Any
 
 import pytest
 
-from routeserver.control.endpoint_network import (
-    allocate_endpoint_interface,
-    release_endpoint_interface,
-)
+from routeserver.control.endpoint_network import release_endpoint_interface
 from routeserver.control.observed import RouteView
 from routeserver.control.policy import Policy, Quotas
 from routeserver.control.purge import purge
 from routeserver.domain.resources import (
-    AssociationState,
-    EndpointState,
     NetworkInterface,
     PeerState,
     RouteServer,
-    RouteServerAssociation,
-    RouteServerEndpoint,
     RouteServerPeer,
     RouteServerState,
-    Subnet,
 )
 from routeserver.ec2.faults import Fault
-from routeserver.net.ids import new_id
 from routeserver.net.path import Origin, PathAttributes
 from routeserver.net.prefix import parse_prefix
-from tests.control.cloud import Cloud, counting_bytes
+from tests.control.built import create_peer, server_with_endpoint
+from tests.control.cloud import Cloud
 
 DESCRIBES = ("DescribeRouteServers", "DescribeRouteServerEndpoints", "DescribeRouteServerPeers")
-
-
-async def server_with_endpoint(cloud: Cloud) -> tuple[str, str]:
-    """The ids of a route server and an available endpoint, moved on as the reconciler would."""
-    vpc_id = await cloud.vpc()
-    subnet_id = await cloud.subnet(vpc_id)
-    made = await cloud("CreateRouteServer", AmazonSideAsn=65000)
-    server_id = str(made["RouteServer"]["RouteServerId"])
-    await cloud.make_available(server_id)
-    await cloud("AssociateRouteServer", RouteServerId=server_id, VpcId=vpc_id)
-    async with cloud.store.write(cloud.scope) as tx:
-        (link,) = await tx.list(RouteServerAssociation)
-        await tx.advance(link, AssociationState.ASSOCIATED)
-    made = await cloud("CreateRouteServerEndpoint", RouteServerId=server_id, SubnetId=subnet_id)
-    endpoint_id = str(made["RouteServerEndpoint"]["RouteServerEndpointId"])
-    random_bytes = counting_bytes()
-    async with cloud.store.write() as tx:
-        endpoint = await tx.get(RouteServerEndpoint, endpoint_id)
-        subnet = await tx.get(Subnet, subnet_id)
-        assert endpoint is not None
-        assert subnet is not None
-        interface = await allocate_endpoint_interface(
-            tx,
-            endpoint,
-            subnet,
-            new_id=lambda prefix: new_id(prefix, lambda length: random_bytes(length)[::-1]),
-            random_bytes=random_bytes,
-            now=1.0,
-        )
-        await tx.update(
-            endpoint,
-            eni_id=interface.id,
-            eni_address=interface.private_ips[0],
-            state=EndpointState.AVAILABLE,
-        )
-    return server_id, endpoint_id
-
-
-async def create_peer(cloud: Cloud, endpoint_id: str, address: str, **options: Any) -> str:
-    made = await cloud(
-        "CreateRouteServerPeer",
-        RouteServerEndpointId=endpoint_id,
-        PeerAddress=address,
-        BgpOptions={"PeerAsn": 65001, **options},
-    )
-    return str(made["RouteServerPeer"]["RouteServerPeerId"])
 
 
 # --- what profiles filter by --------------------------------------------------------------------

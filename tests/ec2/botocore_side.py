@@ -14,9 +14,10 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 from hypothesis import strategies as st
 
-from routeserver.control.registry import EC2
+from routeserver.control.registry import OPERATIONS
 
 SERVICES: Final = ("ec2", "sts")
+"""Those of whose models everything can be said; of IAM's, what is answered here."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT: Final = st.text(
@@ -33,8 +34,9 @@ def client_model(service: str) -> ServiceModel:
     return ServiceModel(Loader().load_service_model(service, "service-2"), service)
 
 
-def operations_of_this_server() -> list[str]:
-    return sorted(EC2)
+def operations_of_this_server() -> list[tuple[str, str]]:
+    """(service, operation) of everything that is answered here."""
+    return [(service, name) for service, each in OPERATIONS.items() for name in sorted(each)]
 
 
 def client_operation(service: str, name: str) -> OperationModel:

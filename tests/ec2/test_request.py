@@ -34,11 +34,11 @@ def round_trip(data: st.DataObject, service: str, name: str) -> None:
     assert parse(service, serialized(service, name, params)) == (name, params)
 
 
-@pytest.mark.parametrize("name", operations_of_this_server())
+@pytest.mark.parametrize(("service", "name"), operations_of_this_server())
 @given(data=st.data())
 @QUICK
-def test_parameters_survive_the_wire(name: str, data: st.DataObject) -> None:
-    round_trip(data, "ec2", name)
+def test_parameters_survive_the_wire(service: str, name: str, data: st.DataObject) -> None:
+    round_trip(data, service, name)
 
 
 @given(data=st.data())

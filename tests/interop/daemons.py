@@ -30,7 +30,7 @@ def require(binary: str, package: str) -> str:
     search = os.pathsep.join((os.environ.get("PATH", os.defpath), SYSTEM_PATH))
     found = shutil.which(binary, path=search)
     if found is None:
-        _cannot(f"{binary} is not installed (Debian: apt-get install {package})")
+        cannot(f"{binary} is not installed (Debian: apt-get install {package})")
     assert found is not None
     return found
 
@@ -38,10 +38,11 @@ def require(binary: str, package: str) -> str:
 def require_root(purpose: str) -> None:
     """Skip, or fail where the daemons are required, unless this process is root."""
     if os.geteuid() != 0:
-        _cannot(f"root is needed {purpose}")
+        cannot(f"root is needed {purpose}")
 
 
-def _cannot(reason: str) -> None:
+def cannot(reason: str) -> None:
+    """Skip with the reason, or fail where everything outside Python is required."""
     if os.environ.get("ROUTESERVER_REQUIRE_DAEMONS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)

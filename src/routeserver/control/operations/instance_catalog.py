@@ -13,6 +13,7 @@ from typing import Any, Final
 from routeserver.control.call import Answer, Call, Params
 from routeserver.control.describe import check_max_results
 from routeserver.control.instances import find_instances
+from routeserver.control.valueless_filters import without_values
 from routeserver.control.views import instance as views
 from routeserver.domain.network import Instance, InstanceState
 from routeserver.domain.refusal import Refusal
@@ -21,21 +22,8 @@ from routeserver.ec2.filters import compile_filters
 from routeserver.ec2.paging import page as page_of
 from routeserver.net.ids import is_well_formed
 
-VOLUME_FILTERS: Final = (
-    "attachment.attach-time",
-    "attachment.delete-on-termination",
-    "attachment.device",
-    "attachment.instance-id",
-    "attachment.status",
-    "availability-zone",
-    "create-time",
-    "encrypted",
-    "size",
-    "snapshot-id",
-    "status",
-    "volume-id",
-    "volume-type",
-)
+IMAGES_MADE: Final = "2016-11-15T00:00:00.000Z"
+"""Nobody made them; clients sort by it."""
 
 
 async def describe_instance_types(call: Call, params: Params) -> Answer:  # noqa: ARG001 - the same for every account
@@ -57,10 +45,19 @@ async def describe_instance_types(call: Call, params: Params) -> Answer:  # noqa
                 item["BurstablePerformanceSupported"]
             ).lower(),
             "current-generation": lambda item: str(item["CurrentGeneration"]).lower(),
+            "dedicated-hosts-supported": lambda item: str(item["DedicatedHostsSupported"]).lower(),
+            "hibernation-supported": lambda item: str(item["HibernationSupported"]).lower(),
+            "instance-storage-supported": lambda item: str(
+                item["InstanceStorageSupported"]
+            ).lower(),
             "instance-type": lambda item: item["InstanceType"],
+            "supported-root-device-type": lambda item: item["SupportedRootDeviceTypes"],
+            "supported-usage-class": lambda item: item["SupportedUsageClasses"],
+            "supported-virtualization-type": lambda item: item["SupportedVirtualizationTypes"],
             "processor-info.supported-architecture": lambda item: item["ProcessorInfo"][
                 "SupportedArchitectures"
             ],
+            **without_values("DescribeInstanceTypes"),
         },
     )
 
@@ -96,25 +93,35 @@ async def describe_images(call: Call, params: Params) -> Answer:
     return _page(
         params,
         "Images",
-        [(image_id, _image(image_id)) for image_id in ids],
+        [(image_id, _image(image_id, call.account_id)) for image_id in ids],
         {
             "architecture": lambda item: item["Architecture"],
+            "creation-date": lambda item: item["CreationDate"],
+            "ena-support": lambda item: str(item["EnaSupport"]).lower(),
+            "hypervisor": lambda item: item["Hypervisor"],
             "image-id": lambda item: item["ImageId"],
             "image-type": lambda item: item["ImageType"],
             "is-public": lambda item: str(item["Public"]).lower(),
             "name": lambda item: item["Name"],
+            "owner-id": lambda item: item["OwnerId"],
             "root-device-name": lambda item: item["RootDeviceName"],
             "root-device-type": lambda item: item["RootDeviceType"],
             "state": lambda item: item["State"],
             "virtualization-type": lambda item: item["VirtualizationType"],
+            **without_values("DescribeImages"),
         },
     )
 
 
-def _image(image_id: str) -> Answer:
+def _image(image_id: str, account_id: str) -> Answer:
     return {
         "ImageId": image_id,
         "Name": image_id,
+        "OwnerId": account_id,
+        "CreationDate": IMAGES_MADE,
+        "PlatformDetails": views.PLATFORM,
+        "UsageOperation": views.USAGE,
+        "EnaSupport": True,
         "State": "available",
         "ImageType": "machine",
         "Public": True,
@@ -130,7 +137,7 @@ def _image(image_id: str) -> Answer:
 
 async def describe_volumes(call: Call, params: Params) -> Answer:  # noqa: ARG001 - there are none
     check_max_results(params, "VolumeIds")
-    compile_filters(params.get("Filters", ()), VOLUME_FILTERS)
+    compile_filters(params.get("Filters", ()), without_values("DescribeVolumes"))
     for volume_id in params.get("VolumeIds", ()):
         if not is_well_formed(volume_id, "vol"):
             raise Refusal(

@@ -9,6 +9,7 @@ from routeserver.control.call import Answer, Call, Params
 from routeserver.control.describe import Column, Page, check_max_results, describe
 from routeserver.control.instances import interfaces_of, is_shown
 from routeserver.control.security_groups import names_of_groups
+from routeserver.control.valueless_filters import without_values
 from routeserver.control.views import instance as views
 from routeserver.control.views.moments import timestamp
 from routeserver.control.views.network_interface import ATTACHED
@@ -22,6 +23,7 @@ OF_ROW: Final[dict[str, Column[Instance]]] = {
     "architecture": lambda row: views.architecture(row.instance_type),
     "availability-zone": lambda row: row.availability_zone,
     "client-token": lambda row: row.client_token,
+    "ebs-optimized": lambda row: str(row.ebs_optimized).lower(),
     "hypervisor": lambda _: "xen",
     "image-id": lambda row: row.image_id,
     "instance-id": lambda row: row.id,
@@ -37,17 +39,47 @@ OF_ROW: Final[dict[str, Column[Instance]]] = {
     "reservation-id": lambda row: row.reservation_id,
     "root-device-name": lambda _: views.ROOT_DEVICE,
     "root-device-type": lambda _: "ebs",
+    "state-reason-code": lambda row: views.state_reason(row).get("Code"),
+    "state-reason-message": lambda row: views.state_reason(row).get("Message"),
     "subnet-id": lambda row: _while_there(row, row.subnet_id),
     "tenancy": lambda _: "default",
+    "usage-operation-update-time": lambda row: timestamp(row.launched_at),
     "virtualization-type": lambda _: "hvm",
     "vpc-id": lambda row: _while_there(row, row.vpc_id),
+}
+
+SAME_FOR_ALL: Final = {
+    "capacity-reservation-specification.capacity-reservation-preference": "open",
+    "ena-support": "true",
+    "enclave-options.enabled": "false",
+    "hibernation-options.configured": "false",
+    "maintenance-options.auto-recovery": "default",
+    "metadata-options.http-endpoint": "enabled",
+    "metadata-options.http-protocol-ipv4": "enabled",
+    "metadata-options.http-protocol-ipv6": "disabled",
+    "metadata-options.http-put-response-hop-limit": "1",
+    "metadata-options.http-tokens": "optional",
+    "metadata-options.instance-metadata-tags": "disabled",
+    "metadata-options.state": "applied",
+    "operator.managed": "false",
+    "platform-details": views.PLATFORM,
+    "private-dns-name-options.enable-resource-name-dns-a-record": "false",
+    "private-dns-name-options.enable-resource-name-dns-aaaa-record": "false",
+    "private-dns-name-options.hostname-type": "ip-name",
+    "usage-operation": views.USAGE,
 }
 
 OF_INTERFACES: Final[dict[str, InterfaceColumn]] = {
     "network-interface.addresses.primary": lambda each: ["true", "false"][
         : min(2, len(each.private_ips))
     ],
+    "network-interface.addresses.private-dns-name": lambda each: [
+        views.private_dns_name(each.region, address) for address in each.private_ips
+    ],
     "network-interface.addresses.private-ip-address": lambda each: each.private_ips,
+    "network-interface.attachment.attach-time": lambda each: (
+        None if each.attached_at is None else timestamp(each.attached_at)
+    ),
     "network-interface.attachment.attachment-id": lambda each: each.attachment_id,
     "network-interface.attachment.delete-on-termination": lambda each: str(
         each.delete_on_termination
@@ -58,11 +90,17 @@ OF_INTERFACES: Final[dict[str, InterfaceColumn]] = {
     "network-interface.attachment.status": lambda _: ATTACHED,
     "network-interface.description": lambda each: each.description,
     "network-interface.group-id": lambda each: each.group_ids,
+    "network-interface.ipv6-address": lambda each: each.ipv6_addresses,
     "network-interface.ipv6-addresses.ipv6-address": lambda each: each.ipv6_addresses,
     "network-interface.mac-address": lambda each: each.mac_address,
     "network-interface.network-interface-id": lambda each: each.id,
     "network-interface.owner-id": lambda each: each.account_id,
+    "network-interface.operator.managed": lambda _: "false",
+    "network-interface.private-dns-name": lambda each: views.private_dns_name(
+        each.region, each.private_ips[0]
+    ),
     "network-interface.private-ip-address": lambda each: each.private_ips[0],
+    "network-interface.requester-managed": lambda each: str(each.requester_managed).lower(),
     "network-interface.source-dest-check": lambda each: str(each.source_dest_check).lower(),
     "network-interface.status": lambda each: each.status,
     "network-interface.subnet-id": lambda each: each.subnet_id,
@@ -77,23 +115,6 @@ OF_PRIMARY: Final[dict[str, InterfaceColumn]] = {
     "source-dest-check": lambda each: str(each.source_dest_check).lower(),
 }
 
-NEVER_SET: Final = (
-    "block-device-mapping.device-name",
-    "block-device-mapping.volume-id",
-    "dns-name",
-    "iam-instance-profile.arn",
-    "instance-lifecycle",
-    "ip-address",
-    "network-interface.association.public-ip",
-    "placement-group-name",
-    "platform",
-    "product-code",
-    "requester-id",
-    "spot-instance-request-id",
-    "state-reason-code",
-)
-"""Filters EC2 knows on facts that no instance has here: they match nothing."""
-
 
 def _while_there(row: Instance, value: str) -> str | None:
     return None if row.state is InstanceState.TERMINATED else value
@@ -104,7 +125,11 @@ async def describe_instances(call: Call, params: Params) -> Answer:
     check_max_results(params, "InstanceIds")
     names = await names_of_groups(call.tx)
     interfaces = await interfaces_of(call, await call.tx.list(Instance))
-    filters = _filters(interfaces, names)
+    all_ids = [each.id for some in interfaces.values() for each in some]
+    filters = {
+        **_filters(interfaces, names, await call.tx.tags_of(all_ids)),
+        "availability-zone-id": _zone_id(call),
+    }
     page = await describe(call, params, Instance, "InstanceIds", filters, is_shown=is_shown(call))
     reservations: dict[str, list[Answer]] = {}
     for row in page.rows:
@@ -132,8 +157,14 @@ def _with_token(page: Page[Instance], answer: Answer) -> Answer:
     return answer
 
 
+def _zone_id(call: Call) -> Column[Instance]:
+    return lambda row: zone_id_of(call.region, call.policy.zones, row.availability_zone)
+
+
 def _filters(
-    interfaces: Mapping[str, Sequence[NetworkInterface]], names: Mapping[str, str]
+    interfaces: Mapping[str, Sequence[NetworkInterface]],
+    names: Mapping[str, str],
+    tags: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Column[Instance]]:
     def of(column: InterfaceColumn, most: int | None) -> Column[Instance]:
         return lambda row: [
@@ -148,8 +179,12 @@ def _filters(
         **{name: of(column, None) for name, column in OF_INTERFACES.items()},
         **{name: of(column, 1) for name, column in OF_PRIMARY.items()},
         "instance.group-name": of(of_groups, 1),
+        "network-interface.availability-zone": lambda row: row.availability_zone,
         "network-interface.group-name": of(of_groups, None),
-        **dict.fromkeys(NEVER_SET, _nothing),
+        "network-interface.tag-key": of(lambda each: list(tags.get(each.id, ())), None),
+        "network-interface.tag-value": of(lambda each: list(tags.get(each.id, {}).values()), None),
+        **{name: _always(value) for name, value in SAME_FOR_ALL.items()},
+        **without_values("DescribeInstances"),
     }
 
 
@@ -159,8 +194,8 @@ def _texts(value: str | Sequence[str] | None) -> Sequence[str]:
     return (value,) if isinstance(value, str) else value
 
 
-def _nothing(row: Instance) -> None:  # noqa: ARG001 - a column of no row
-    return None
+def _always(value: str) -> Column[Instance]:
+    return lambda _: value
 
 
 async def describe_instance_status(call: Call, params: Params) -> Answer:
@@ -172,6 +207,9 @@ async def describe_instance_status(call: Call, params: Params) -> Answer:
         name: OF_ROW[name]
         for name in ("availability-zone", "instance-state-code", "instance-state-name")
     }
+    filters["availability-zone-id"] = _zone_id(call)
+    filters["operator.managed"] = _always("false")
+    filters |= without_values("DescribeInstanceStatus")
     for name in ("instance-status", "system-status"):
         filters[f"{name}.status"] = _status_word
         filters[f"{name}.reachability"] = lambda row: (

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from routeserver.control.call import Answer, Call, Params
+from routeserver.control.valueless_filters import VALUELESS
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.zones import zones_of
 from routeserver.ec2.filters import compile_filters
@@ -56,6 +57,7 @@ async def describe_availability_zones(call: Call, params: Params) -> Answer:
             "ZoneId": zone.id,
             "RegionName": call.region,
             "GroupName": call.region,
+            "GroupLongName": call.region,
             "NetworkBorderGroup": call.region,
             "ZoneType": "availability-zone",
             "State": "available",
@@ -77,7 +79,9 @@ async def describe_availability_zones(call: Call, params: Params) -> Answer:
                 "zone-id": "ZoneId",
                 "zone-name": "ZoneName",
                 "zone-type": "ZoneType",
+                "group-long-name": "GroupLongName",
             },
+            VALUELESS["DescribeAvailabilityZones"],
         )
     }
 
@@ -112,12 +116,21 @@ def _only(known: Iterable[str], asked: Iterable[str] | None, refusal: str) -> li
 
 
 def _filtered(
-    params: Params, shown: list[dict[str, Any]], filters: dict[str, str]
+    params: Params,
+    shown: list[dict[str, Any]],
+    filters: dict[str, str],
+    valueless: Iterable[str] = (),
 ) -> list[dict[str, Any]]:
-    """`filters` maps a filter's name to the member it looks at."""
-    passes = compile_filters(params.get("Filters", ()), filters)
+    """`filters` maps a filter's name to the member it looks at; `valueless` ones match nothing."""
+    passes = compile_filters(params.get("Filters", ()), (*filters, *valueless))
     return [
         item
         for item in shown
-        if passes({name: item[member] for name, member in filters.items()}, {})
+        if passes(
+            {
+                **{name: item[member] for name, member in filters.items()},
+                **dict.fromkeys(valueless),
+            },
+            {},
+        )
     ]

@@ -14,6 +14,7 @@ from routeserver.control.lookup import find
 from routeserver.control.operations.attributes import the_only_attribute
 from routeserver.control.operations.vpc import NO_POOLS
 from routeserver.control.unsupported import refuse_unsupported
+from routeserver.control.valueless_filters import without_values
 from routeserver.control.views import vpc as views
 from routeserver.domain import addressing, vpc_rules
 from routeserver.domain.refusal import Refusal
@@ -138,12 +139,20 @@ def _filters(call: Call, used: Mapping[str, int]) -> dict[str, Column[Subnet]]:
         ("map-customer-owned-ip-on-launch",): lambda _: "false",
         ("map-public-ip-on-launch",): lambda row: str(row.map_public_ip_on_launch).lower(),
         ("owner-id",): lambda row: row.account_id,
+        ("private-dns-name-options-on-launch.hostname-type",): lambda _: "ip-name",
+        ("private-dns-name-options-on-launch.enable-resource-name-dns-a-record",): (
+            lambda _: "false"
+        ),
+        ("private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record",): (
+            lambda _: "false"
+        ),
         ("state",): lambda row: row.state,
         ("subnet-arn",): views.subnet_arn,
         ("subnet-id",): lambda row: row.id,
         ("vpc-id",): lambda row: row.vpc_id,
     }
-    return {name: column for aliases, column in names.items() for name in aliases}
+    named = {name: column for aliases, column in names.items() for name in aliases}
+    return named | without_values("DescribeSubnets")
 
 
 async def delete_subnet(call: Call, params: Params) -> Answer:

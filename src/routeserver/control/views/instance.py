@@ -24,6 +24,8 @@ CODES: Final = {
 """The low byte of EC2's state code."""
 
 ROOT_DEVICE: Final = "/dev/xvda"
+PLATFORM: Final = "Linux/UNIX"
+USAGE: Final = "RunInstances"
 _ARM: Final = re.compile(r"[a-z]+[0-9]+[a-z]*g[a-z]*\..*")
 
 
@@ -35,6 +37,14 @@ def architecture(instance_type: str) -> str:
     """The families with a g behind their number are Graviton's."""
     is_arm = _ARM.fullmatch(instance_type) is not None or instance_type.startswith("a1.")
     return "arm64" if is_arm else "x86_64"
+
+
+def state_reason(row: Instance) -> Answer:
+    """Why it is terminated, when somebody did it."""
+    if row.state is not InstanceState.TERMINATED or not row.state_reason:
+        return {}
+    code = "Client.UserInitiatedShutdown"
+    return {"Code": code, "Message": f"{code}: User initiated shutdown"}
 
 
 def private_dns_name(region: str, address: str) -> str:
@@ -92,6 +102,15 @@ def instance(
         "EnclaveOptions": {"Enabled": False},
         "HibernationOptions": {"Configured": False},
         "MaintenanceOptions": {"AutoRecovery": "default"},
+        "Operator": {"Managed": False},
+        "PlatformDetails": PLATFORM,
+        "PrivateDnsNameOptions": {
+            "HostnameType": "ip-name",
+            "EnableResourceNameDnsARecord": False,
+            "EnableResourceNameDnsAAAARecord": False,
+        },
+        "UsageOperation": USAGE,
+        "UsageOperationUpdateTime": row.launched_at,
         "Tags": tag_list(tags),
     }
     if row.key_name is not None:
@@ -99,10 +118,8 @@ def instance(
     if row.client_token is not None:
         shown["ClientToken"] = row.client_token
     if row.state is InstanceState.TERMINATED:
-        if row.state_reason:
-            code = "Client.UserInitiatedShutdown"
-            shown["StateReason"] = {"Code": code, "Message": f"{code}: User initiated shutdown"}
-        return shown
+        reason = state_reason(row)
+        return {**shown, "StateReason": reason} if reason else shown
     # A terminated instance is nowhere any more.
     shown |= {"VpcId": row.vpc_id, "SubnetId": row.subnet_id}
     for primary in interfaces[:1]:
