@@ -148,6 +148,16 @@ class Speaker:
         peer = self._peers.get(peer_id)
         return None if peer is None else peer.spec.settings
 
+    def refresh_asked_at(self, peer_id: str) -> float | None:
+        """Since when the peer has been asked for its routes again and has not begun."""
+        peer = self._peers.get(peer_id)
+        return None if peer is None else peer.refresh_asked_at
+
+    def is_reimporting(self, peer_id: str) -> bool:
+        """Some of its routes are still as older import rules made them."""
+        peer = self._peers.get(peer_id)
+        return peer is not None and peer.is_reimporting
+
     def each_rib(self) -> Iterator[tuple[str, Rib]]:
         for route_server_id, running in self._running.items():
             yield route_server_id, running.owner.rib
