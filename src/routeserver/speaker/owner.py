@@ -105,6 +105,7 @@ class RibOwner:
     ) -> None:
         """`terms` are those of graceful restart, None without; `is_restarting` is the peer's flag
         R."""
+        self._catch_up()
         self._live.add(source.peer_id)
         self.rib.peer_up(source)
         if self._deferral is not None:
@@ -133,6 +134,7 @@ class RibOwner:
 
     def session_down(self, peer_id: str, *, keeps: bool = False) -> None:
         """`keeps`: the session ended in a way that graceful restart lets routes survive."""
+        self._catch_up()
         self._live.discard(peer_id)
         live = len(self._live)
         self._carry_out(self._keeping.session_down(peer_id, keeps, live, self._clock()))
@@ -143,10 +145,12 @@ class RibOwner:
 
     def forwarding_lost(self, peer_id: str) -> None:
         """A peer that restarts does not forward any more: its routes are not kept for that."""
+        self._catch_up()
         live = len(self._live)
         self._carry_out(self._keeping.forwarding_lost(peer_id, live, self._clock()))
 
     def end_of_rib(self, peer_id: str, family: Family) -> None:
+        self._catch_up()
         if self._deferral is not None:
             self._deferral.end_of_rib(peer_id, family)
         self._carry_out(self._keeping.end_of_rib(peer_id, family, self._clock()))
@@ -160,6 +164,7 @@ class RibOwner:
 
     def peer_removed(self, peer_id: str) -> None:
         """The peer is no longer configured: its routes go, those held of it as well."""
+        self._catch_up()
         self._live.discard(peer_id)
         self._reimports.pop(peer_id, None)
         live = len(self._live)
@@ -173,9 +178,11 @@ class RibOwner:
     # --- intent -------------------------------------------------------------------------------
 
     def configure(self, *, persist: bool, duration_s: int) -> None:
+        self._catch_up()
         self._carry_out(self._keeping.configure(persist, duration_s, self._clock()))
 
     def reset(self) -> None:
+        self._catch_up()
         self._carry_out(self._keeping.reset(self._clock()))
 
     def close(self) -> None:
@@ -267,8 +274,18 @@ class RibOwner:
             delay = max(0.0, deadline - self._clock())
             self._timer = self._loop.call_later(delay, self._on_timer)
 
+    def _catch_up(self) -> None:
+        """A time that is over counts as over before what comes after it, though the event loop has
+        not come round to it yet."""
+        at = self._keeping.next_deadline()
+        if at is not None and at <= self._clock():
+            self._time_over()
+
     def _on_timer(self) -> None:
         self._timer = None
+        self._time_over()
+
+    def _time_over(self) -> None:
         now = self._clock()
         if self._deferral is not None:
             self._deferral.handle_timer(now)
