@@ -58,7 +58,9 @@ def take(rib: Rib, policy: ImportPolicy, sets: Sequence[tuple[AttributeSet, list
 
 
 @given(
-    st.lists(st.tuples(RULES, st.sampled_from([ImportAction.ACCEPT, REJECT])), min_size=2, max_size=4),
+    st.lists(
+        st.tuples(RULES, st.sampled_from([ImportAction.ACCEPT, REJECT])), min_size=2, max_size=4
+    ),
     st.lists(st.tuples(SAID, st.lists(PREFIXES, min_size=1, max_size=6)), max_size=5),
     st.booleans(),
     st.booleans(),

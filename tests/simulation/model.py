@@ -88,7 +88,7 @@ class Peer:
     """By persistence."""
     waits_for_bfd: bool = False
     bfd_is_up: bool = False
-    patience: Patience = field(default_factory=lambda: Patience())
+    patience: Patience = field(default_factory=Patience)
 
 
 class Model:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from routeserver.bgp.errors import Cease, ErrorCode, Notification
+from routeserver.bgp.errors import Cease, ErrorCode, Notification, cease, encapsulated
 from routeserver.bgp.events import RefreshRequested
 from routeserver.bgp.graceful_restart import GracefulRestartOffer
 from routeserver.net.as_path_pattern import parse_as_path_pattern
@@ -237,6 +237,48 @@ async def test_nobody_is_asked_for_routes_that_no_limit_kept_out(
     assert speaker.refresh_asked_at("rsp-a") is None
 
 
+async def test_an_operator_has_routes_sent_again(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec(enhanced_refresh=True))
+    assert speaker.refresh("rsp-x") == "it is not served yet"
+    assert speaker.refresh("rsp-a") == "it has no session"
+    router = await up(fabric, sink, enhanced_refresh=True)
+    router.announce(P1)
+    await sink.until_winner(P1, "rsp-a")
+    assert speaker.refresh("rsp-a") is None
+    await router.until(lambda: len(router.happened(RefreshRequested)) == 2)
+    router.announce(P2)
+    await sink.until_winner(P2, "rsp-a")
+    # Where a beginning was agreed on, other routes are no answer.
+    assert speaker.refresh_asked_at("rsp-a") is not None
+    assert router.connection is not None
+    router.connection.session.begin_refresh(Family.IPV4)
+    router.announce(P1)
+    router.connection.session.end_refresh(Family.IPV4)
+    router.connection.send()
+    await sink.until_winner(P2, None)
+    assert speaker.refresh_asked_at("rsp-a") is None
+
+
+async def test_an_operator_resets_a_session_and_says_why(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec())
+    assert speaker.reset("rsp-a", "x") == "it has no session"
+    router = await up(fabric, sink, offer_capabilities=False)
+    assert speaker.refresh("rsp-a") == (
+        "it does not offer route refresh; a reset brings its routes again"
+    )
+    assert speaker.reset("rsp-a", "rack 7 moves") is None
+    notification = await router.until_notified()
+    assert notification == cease(Cease.ADMINISTRATIVE_RESET, "rack 7 moves")
+    router = await up(fabric, sink, times=2)
+    assert speaker.reset("rsp-a", "for good", hard=True) is None
+    notification = await router.until_notified()
+    assert encapsulated(notification) == cease(Cease.ADMINISTRATIVE_RESET, "for good")
+
+
 @pytest.mark.parametrize("offers_refresh", [True, False])
 async def test_a_peer_that_sends_none_of_them_is_restarted(
     speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric, *, offers_refresh: bool
@@ -250,14 +292,8 @@ async def test_a_peer_that_sends_none_of_them_is_restarted(
         notification = await router.until_notified()
     assert notification.subcode == Cease.OTHER_CONFIGURATION_CHANGE
     said = [log["reason"] for log in logs if log["event"] == "refresh_unanswered"]
-    assert said == (
-        [
-            "the peer was asked for its routes again and has sent none for 1 s, though it offers "
-            "route refresh"
-        ]
-        if offers_refresh
-        else []
-    )
+    silent = "the peer was asked for its routes again and has sent none for 1 s"
+    assert said == [f"{silent}, though it offers route refresh"] * offers_refresh
 
 
 # --- what a change does ---------------------------------------------------------------------------

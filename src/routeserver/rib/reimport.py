@@ -39,9 +39,7 @@ def reimport(
             yield
 
 
-def _routes(
-    table: PrefixTable, paths: Paths, peer: int, records: range
-) -> dict[int, list[Prefix]]:
+def _routes(table: PrefixTable, paths: Paths, peer: int, records: range) -> dict[int, list[Prefix]]:
     """The prefixes of the peer's routes by their path."""
     found: dict[int, list[Prefix]] = {}
     for record in records:

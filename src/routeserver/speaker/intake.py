@@ -158,6 +158,11 @@ class Intake:
         self._memory = _Gauge(settings.max_attribute_octets)
 
     @property
+    def has_been_sent_routes(self) -> bool:
+        counts = self._counts()
+        return bool(counts.routes or counts.discarded)
+
+    @property
     def _max_prefixes(self) -> int | None:
         own = self._settings.max_prefixes
         return self._server_limit if own is None else own

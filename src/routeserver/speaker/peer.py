@@ -12,7 +12,6 @@ Up where the settings ask for that (RFC 5882 §4.4).
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Callable
 from ipaddress import IPv4Address
@@ -40,7 +39,7 @@ from routeserver.speaker.connection import Connection
 from routeserver.speaker.idle_hold import IdleHold
 from routeserver.speaker.ignored_updates import IgnoredUpdates
 from routeserver.speaker.intake import NOTIFICATIONS, REASONS, Excess, Intake
-from routeserver.speaker.refresh_wait import RefreshWait
+from routeserver.speaker.refreshing import Refreshing
 from routeserver.speaker.session_settings import Effect, effects, restart_terms
 from routeserver.speaker.spec import PeerSpec
 from routeserver.speaker.surroundings import PeerSurroundings, Refused
@@ -83,8 +82,11 @@ class Peer:
         """What the present session has agreed on."""
         self.idle_hold = IdleHold(spec.settings.idle_hold_s, spec.settings.idle_hold_max_s)
         self._ignored_updates = IgnoredUpdates(spec.peer_id)
-        self._refresh_wait = RefreshWait()
-        self._refresh_timer: asyncio.TimerHandle | None = None
+        self.refreshing = Refreshing(
+            spec.settings.refresh_wait_s,
+            clock=around.clock,
+            unanswered=self._refresh_unanswered,
+        )
         self._removed = False
 
     @property
@@ -107,6 +109,7 @@ class Peer:
         )
         self.idle_hold.forgive()
         self.intake.configure(settings)
+        self.refreshing.configure(settings.refresh_wait_s)
         if self.negotiated is not None:
             self._owner.agree(spec.peer_id, restart_terms(self.negotiated, settings))
         if Effect.REIMPORT in changed:
@@ -115,7 +118,6 @@ class Peer:
             self._restart("the peer's settings changed")
         elif Effect.LIMIT in changed:
             self._limit_changed()
-        self._watch_refresh()
         if protection:
             for connection in (self._established, self._opening):
                 if connection is not None:
@@ -139,44 +141,23 @@ class Peer:
     def _refresh(self, established: Connection) -> None:
         agreed = self.negotiated
         assert agreed is not None  # noqa: S101 - the session is established
-        if not agreed.route_refresh:
+        if agreed.route_refresh:
+            self.refreshing.ask(established, agreed, has_routes=self.intake.has_been_sent_routes)
+        else:
             self._restart("the peer's limit changed and it cannot send its routes again")
-            return
-        for family in agreed.families:
-            established.session.request_refresh(family)
-        established.send()
-        self._refresh_wait.asked(self._around.clock(), enhanced=agreed.enhanced_refresh)
-
-    @property
-    def refresh_asked_at(self) -> float | None:
-        """Since when the peer has been asked for its routes again and has not begun."""
-        return self._refresh_wait.asked_at
-
-    @property
-    def is_reimporting(self) -> bool:
-        """Some of its routes are still as older import rules made them."""
-        return self._owner.is_reimporting(self.spec.peer_id)
-
-    def _watch_refresh(self) -> None:
-        """Be there when the peer has had its time to begin."""
-        if self._refresh_timer is not None:
-            self._refresh_timer.cancel()
-            self._refresh_timer = None
-        at = self._refresh_wait.deadline(self.spec.settings.refresh_wait_s)
-        if at is not None:
-            delay_s = max(0.0, at - self._around.clock())
-            loop = asyncio.get_running_loop()
-            self._refresh_timer = loop.call_later(delay_s, self._refresh_unanswered)
 
     def _refresh_unanswered(self) -> None:
-        self._refresh_timer = None
-        self._refresh_wait.forget()
         reason = (
             f"the peer was asked for its routes again and has sent none for "
             f"{self.spec.settings.refresh_wait_s} s, though it offers route refresh"
         )
         _log.warning("refresh_unanswered", peer_id=self.spec.peer_id, reason=reason)
         self._restart(reason)
+
+    @property
+    def is_reimporting(self) -> bool:
+        """Some of its routes are still as older import rules made them."""
+        return self._owner.is_reimporting(self.spec.peer_id)
 
     def _protect(self, connection: Connection) -> None:
         try:
@@ -196,6 +177,28 @@ class Peer:
         self._removed = True
         self.stop(notification, reason)
         self._owner.peer_removed(self.spec.peer_id)
+
+    # --- orders of the moment -----------------------------------------------------------------
+
+    def refresh(self) -> str | None:
+        """Ask for all routes again; why not, when that cannot be."""
+        established, agreed = self._established, self.negotiated
+        if established is None or agreed is None:
+            return "it has no session"
+        if not agreed.route_refresh:
+            return "it does not offer route refresh; a reset brings its routes again"
+        self._refresh(established)
+        return None
+
+    def reset(self, text: str, *, hard: bool) -> str | None:
+        """End the session, for the peer to begin a new one; why not, when there is none. `hard`:
+        routes are not kept through it (RFC 8538)."""
+        if self._established is None and self._opening is None:
+            return "it has no session"
+        self.idle_hold.forgive()
+        said = f"reset by the operator: {text}" if text else "reset by the operator"
+        self.stop(cease.reset(text, hard=hard), said)
+        return None
 
     # --- facts --------------------------------------------------------------------------------
 
@@ -277,7 +280,7 @@ class Peer:
             case Established():
                 self._up(connection, event)
             case RoutesReceived(batch):
-                self._refresh_wait.heard_routes()
+                self.refreshing.heard_routes()
                 excess = self.intake.take(batch, connection)
                 if excess is not None:
                     self._end_for(excess, connection)
@@ -288,7 +291,7 @@ class Peer:
                 _log.debug("end_of_rib", peer_id=peer_id, family=family.name)
                 self._owner.end_of_rib(peer_id, family)
             case RefreshStarted(family):
-                self._refresh_wait.heard_beginning()
+                self.refreshing.heard_beginning()
                 self._owner.begin_refresh(peer_id, family)
             case RefreshEnded(family):
                 self._owner.end_refresh(peer_id, family)
@@ -377,8 +380,7 @@ class Peer:
             return
         self._established = None
         self.negotiated = None
-        self._refresh_wait.forget()
-        self._watch_refresh()
+        self.refreshing.stop()
         self._owner.stop_waiting(connection)
         peer_id = self.spec.peer_id
         try:

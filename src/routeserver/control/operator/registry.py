@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from routeserver.control.operator.counts import counts
 from routeserver.control.operator.desk import Answer, Desk, Params
-from routeserver.control.operator.peers import show_peer, show_peers
+from routeserver.control.operator.peers import peer_refresh, peer_reset, show_peer, show_peers
 from routeserver.control.operator.routes import list_routes, show_route
 from routeserver.control.operator.settings import peer_reload, peer_set, peer_settings, peer_unset
 from routeserver.control.operator.what_if import what_if
@@ -26,4 +26,6 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "peer-set": peer_set,
     "peer-unset": peer_unset,
     "peer-reload": peer_reload,
+    "peer-refresh": peer_refresh,
+    "peer-reset": peer_reset,
 }
