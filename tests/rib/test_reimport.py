@@ -18,7 +18,7 @@ from routeserver.rib.import_policy import ImportPolicy, Origins
 from routeserver.rib.path import Source
 from routeserver.rib.reimport import NO_LLGR
 from routeserver.rib.rib import Rib
-from tests.rib.test_import_policy import PREFIXES, REJECT, RULES, attributes
+from tests.rib.test_import_policy import PREFIXES, REJECT, RULES, Codec, attributes
 
 SIX = parse_prefix("2001:db8::/32")
 TEN = parse_prefix("10.0.0.0/8")
@@ -147,27 +147,16 @@ def test_no_rule_brings_back_a_long_lived_stale_route_that_asks_not_to_be_one() 
 def test_a_set_is_shared_by_later_updates_as_long_as_it_is_used() -> None:
     """The session forgets the octets of a set only when no route has it, in whatever form."""
 
-    class Codec:
-        forgotten = 0
-
-        def decode(self, raw: bytes) -> PathAttributes:
-            return attributes(1)
-
-        def next_hop(self, raw: bytes) -> object:
-            raise AssertionError
-
-        def forget(self, raw: bytes) -> None:
-            Codec.forgotten += 1
-
+    codec = Codec(attributes(1))
     rank = attributes(1).rank
-    one = AttributeSet(b"octets", rank >> 32, rank & 0xFFFFFFFF, Codec())  # type: ignore[arg-type]
+    one = AttributeSet(b"octets", rank >> 32, rank & 0xFFFFFFFF, codec)
     rib = Rib()
     rib.peer_up(Source("a", "rse", 1, 1))
     before = ImportPolicy([ImportRule("m", set_med=5)])
     rib.apply("a", before.apply(RouteBatch.of(Family.IPV4, [(one, [TEN])])))
     run(rib, ImportPolicy(origins=before.origins))
     assert [p.attributes.med for p in rib.candidates(TEN)] == [None]
-    assert (Codec.forgotten, len(before.origins)) == (0, 0)
+    assert (codec.forgotten, len(before.origins)) == ([], 0)
     rib.apply("a", RouteBatch.of(Family.IPV4, [(None, [TEN])]))
     run(rib, before)
-    assert Codec.forgotten == 1
+    assert codec.forgotten == [b"octets"]

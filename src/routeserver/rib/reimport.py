@@ -34,7 +34,11 @@ def reimport(
         while start < table.top:
             end = min(start + slice_size, table.top)
             for path, prefixes in _routes(table, paths, peer, range(start, end)).items():
-                _judge_again(table, family, paths, path, prefixes, policy)
+                generation = paths.generation_of(path)
+                runs = _judged_again(paths, path, prefixes, policy)
+                if runs:
+                    batch = RouteBatch.of(family, runs)
+                    table.apply(batch.words, batch.sets, batch.ends, generation, _UNLIMITED)
             start = end
             yield
 
@@ -49,23 +53,15 @@ def _routes(table: PrefixTable, paths: Paths, peer: int, records: range) -> dict
     return found
 
 
-def _judge_again(
-    table: PrefixTable,
-    family: Family,
-    paths: Paths,
-    path: int,
-    prefixes: Sequence[Prefix],
-    policy: ImportPolicy,
-) -> None:
+def _judged_again(
+    paths: Paths, path: int, prefixes: Sequence[Prefix], policy: ImportPolicy
+) -> list[tuple[AttributeSet, Sequence[Prefix]]]:
+    """What takes the place of the path for those of its prefixes whose verdict is another one."""
     present = paths.sets[path]
     assert present is not None  # noqa: S101 - a path that routes have has its set
     if paths.is_demoted(path) and asks_not_to_be_kept(present):
-        return  # no rule makes it one that may be used
-    generation = paths.generation_of(path)
-    runs = list(policy.again(present, prefixes))
-    if runs:
-        batch = RouteBatch.of(family, runs)
-        table.apply(batch.words, batch.sets, batch.ends, generation, _UNLIMITED)
+        return []  # no rule makes it one that may be used
+    return list(policy.again(present, prefixes))
 
 
 def asks_not_to_be_kept(attribute_set: AttributeSet) -> bool:

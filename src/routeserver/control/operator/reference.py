@@ -36,8 +36,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "max_prefixes_restart_s": "How long a peer is refused after such a restart; doubles each time.",
     "max_attribute_octets": "How many octets of distinct path attributes the peer may send; beyond "
     "it the session ends. none: no bound.",
-    "refresh_wait_s": "A peer that is asked for its routes again, because a limit kept some out, and "
-    "begins to send none for so many seconds is restarted. none: never.",
+    "refresh_wait_s": "A peer that is asked for its routes again, after a limit was raised or by "
+    "an operator, and begins to send none for so long is restarted. none: never.",
     "import_rules": "Which routes are taken, and with which MED and preference; see below.",
     "import_default": "What becomes of a route that no rule decides: accept or reject.",
     "graceful_shutdown": "Routes with the community GRACEFUL_SHUTDOWN (RFC 8326) get preference 0.",
