@@ -198,6 +198,12 @@ class Rib:
         waiting = self._tables[0].pending() + self._tables[1].pending()
         return waiting + (min(self._room(), len(self._refused)) if self._refused else 0)
 
+    def undecided(self) -> int:
+        """How many prefixes await a decision because something was said of them: a backlog that
+        whoever sends routes adds to. `pending` is all the work there is.
+        """
+        return sum(table.pending() - table.scan_left for table in self._tables)
+
     def decide(self, budget: int, now: float = 0.0) -> FibDelta:
         """Decide up to `budget` prefixes; answers those whose FIB entry changed, None for gone."""
         tick = int(now * _TICKS_A_SECOND) & 0xFFFFFFFF

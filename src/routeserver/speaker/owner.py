@@ -117,7 +117,7 @@ class RibOwner:
         """Take routes in; `origin` is paused when decisions are too far behind."""
         applied = self.rib.apply(peer_id, batch)
         self._schedule()
-        is_behind = self.rib.pending() > BACKLOG_SLICES * self._slice_size
+        is_behind = self.rib.undecided() > BACKLOG_SLICES * self._slice_size
         if is_behind and self._deferral is None and origin not in self._waiting:
             self._waiting.add(origin)
             origin.pause()
@@ -235,10 +235,11 @@ class RibOwner:
             self._tell(delta)
         if self.rib.pending():
             self._schedule()
-            return
-        waiting, self._waiting = self._waiting, set()
-        for origin in waiting:
-            origin.resume()
+        # What is left to look at because somebody's routes went keeps nobody waiting.
+        if self._waiting and self.rib.undecided() <= self._slice_size:
+            waiting, self._waiting = self._waiting, set()
+            for origin in waiting:
+                origin.resume()
 
     def _schedule_reimport(self) -> None:
         if self._reimports and self._reimport_turn is None and not self._closed:
