@@ -165,6 +165,15 @@ class Site:
         self.operator.ask("peer-set", peer=peer_id, settings=settings)
         eventually("settings in force", lambda: self.session(peer_id)["settings_in_force"], bool)
 
+    def refresh(self, peer_id: str) -> None:
+        """As `routeserver peer refresh` does, and then until the peer has begun to answer."""
+        self.operator.ask("peer-refresh", peer=peer_id)
+        eventually(
+            "the peer answers the refresh",
+            lambda: self.session(peer_id)["refresh_asked_at"],
+            lambda asked: asked is None,
+        )
+
     def write_peers_file(self, text: str) -> None:
         """As an operator edits it and says `routeserver peer reload`."""
         (self.server.data_dir / PEERS_FILE).write_text(text)

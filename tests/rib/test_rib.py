@@ -8,8 +8,9 @@ from ipaddress import IPv4Address
 import pytest
 
 from routeserver.net.path import Origin, PathAttributes
-from routeserver.net.prefix import Prefix, parse_prefix
+from routeserver.net.prefix import Family, Prefix, parse_prefix
 from routeserver.rib.counts import Applied, PeerCounts
+from routeserver.rib.generations import MOST_GENERATIONS
 from routeserver.rib.path import Path, Source
 from routeserver.rib.rib import Rib
 from tests.rib.support import apply
@@ -41,6 +42,32 @@ def two_peers(**limits: int) -> Rib:
 
 def winners(rib: Rib) -> dict[Prefix, str]:
     return {prefix: path.source.peer_id for prefix, path in rib.fib.items()}
+
+
+def test_refreshes_without_end_are_no_work_without_end() -> None:
+    """A peer may begin and end refreshes faster than their old routes are taken away."""
+    rib = two_peers()
+    announce(rib, B, P, WORSE)
+    settle(rib)
+    for _ in range(500):
+        announce(rib, A, P[:1], GOOD)
+        rib.begin_refresh(A.peer_id, Family.IPV4)
+        announce(rib, A, P[1:2], GOOD)
+        rib.end_refresh(A.peer_id, Family.IPV4)
+        assert len(rib._generations.peers[A.peer_id].generations) <= MOST_GENERATIONS
+    settle(rib)
+    # When all is looked at, a refresh does what it always does.
+    rib.begin_refresh(A.peer_id, Family.IPV4)
+    announce(rib, A, P[1:2], GOOD)
+    rib.end_refresh(A.peer_id, Family.IPV4)
+    settle(rib)
+    assert [p for p, peer_id in winners(rib).items() if peer_id == A.peer_id] == P[1:2]
+    assert len(rib._generations.peers[A.peer_id].generations) == 2  # one for each family
+
+
+def settle(rib: Rib) -> None:
+    while rib.pending():
+        rib.decide(100)
 
 
 def test_the_best_path_enters_the_fib_and_the_others_stay_in_the_rib() -> None:

@@ -37,6 +37,7 @@ class Terms:
 
 @dataclass(slots=True)
 class Route:
+    said: PathAttributes
     attributes: PathAttributes
     usable: bool
     stale: bool = False
@@ -44,6 +45,28 @@ class Route:
     again: bool = True
     """Sent since the refresh that is under way began."""
     router_id: int = 0
+
+
+@dataclass(slots=True)
+class Patience:
+    """How long a peer that fails again and again is refused: three times are free, then a first
+    pause that doubles up to the longest; half of the failures are forgotten in a minute."""
+
+    first_s: float = 0
+    longest_s: float = 120
+    failures: list[float] = field(default_factory=list)
+    refused_until: float = 0
+
+    def failed(self, now: float) -> None:
+        self.failures.append(now)
+        too_many = round(sum(0.5 ** ((now - at) / 60) for at in self.failures)) - 3
+        if self.first_s and too_many > 0:
+            pause = min(self.first_s * 2 ** (too_many - 1), self.longest_s)
+            self.refused_until = max(self.refused_until, now + pause)
+
+    def forgive(self) -> None:
+        self.failures.clear()
+        self.refused_until = 0
 
 
 @dataclass(slots=True)
@@ -63,6 +86,9 @@ class Peer:
     heard_end_of_rib: set[Family] = field(default_factory=set)
     held: bool = False
     """By persistence."""
+    waits_for_bfd: bool = False
+    bfd_is_up: bool = False
+    patience: Patience = field(default_factory=Patience)
 
 
 class Model:
@@ -96,10 +122,15 @@ class Model:
             self.grace_since = now
 
     def session_down(self, peer_id: str, how: str, now: float) -> None:
-        """`how`: ``lost``, ``notified`` (which some agree to survive) or ``final``."""
+        """`how`: ``lost``, ``notified`` (which some agree to survive), ``asked`` (the same, and
+        somebody wanted it), ``failed`` (survived by nobody) or ``final`` (the same, wanted)."""
         self.pass_time(now)
         peer = self.peers[peer_id]
         peer.up = False
+        if how in {"lost", "notified", "failed"}:
+            peer.patience.failed(now)
+        elif how == "asked":
+            how = "notified"
         terms = peer.terms or Terms()
         survives = how == "lost" or (how == "notified" and terms.survives_notification)
         restart = {f: s for f, s in terms.restart_s.items() if s > 0}
@@ -153,6 +184,28 @@ class Model:
                     peer.refreshing.discard(family)
                     self._drop(peer, lambda p, r: not r.again and family_of(p) is family)
 
+    def admits(self, peer_id: str, now: float) -> bool:
+        """A connection of the peer gets a session."""
+        peer = self.peers.get(peer_id)
+        if peer is None or (peer.waits_for_bfd and not peer.bfd_is_up):
+            return False
+        has_restarted = peer.terms is not None and bool(peer.terms.restart_s)
+        return now >= peer.patience.refused_until and (not peer.up or has_restarted)
+
+    def judge_again(self, peer_id: str, policy: Policy) -> None:
+        """Other rules, for what is there, too."""
+        peer = self.peers[peer_id]
+        peer.policy = policy
+        for prefix, route in peer.routes.items():
+            self._judge(peer, prefix, route)
+
+    def _judge(self, peer: Peer, prefix: Prefix, route: Route) -> None:
+        loops = any(OWN_ASN in segment.asns for segment in route.said.as_path)
+        assigned = route.said if loops else peer.policy(prefix, route.said)
+        route.attributes = assigned or route.said
+        asks_to_go = route.demoted and NO_LLGR in route.said.communities
+        route.usable = not loops and assigned is not None and not asks_to_go
+
     def forwarding_lost(self, peer_id: str, now: float) -> None:
         self.pass_time(now)
         peer = self.peers[peer_id]
@@ -182,11 +235,6 @@ class Model:
             at, act = due
             act(at)
 
-    @property
-    def is_waiting(self) -> bool:
-        """Some time is running."""
-        return self._next_due() is not None
-
     # --- routes ---------------------------------------------------------------------------------
 
     def _announce(self, peer: Peer, prefix: Prefix, attributes: PathAttributes) -> None:
@@ -195,11 +243,9 @@ class Model:
         is_new = old is None or old.stale
         if is_new and peer.limit is not None and fresh >= peer.limit:
             return
-        loops = any(OWN_ASN in segment.asns for segment in attributes.as_path)
-        assigned = attributes if loops else peer.policy(prefix, attributes)
-        peer.routes[prefix] = Route(
-            assigned or attributes, not loops and assigned is not None, router_id=peer.router_id
-        )
+        route = Route(attributes, attributes, True, router_id=peer.router_id)
+        self._judge(peer, prefix, route)
+        peer.routes[prefix] = route
 
     def _drop(self, peer: Peer, which: Callable[..., bool]) -> None:
         peer.routes = {p: route for p, route in peer.routes.items() if not which(p, route)}

@@ -74,6 +74,7 @@ class Play:
         self.model = Model(persist, self.spec.persist_duration_s)
         self.settings = {peer_id: _some_settings(random) for peer_id in PEERS}
         self.configured = set(PEERS)
+        self.bfd_up = {peer_id for peer_id in PEERS if random.randrange(3)}
         self.causes: dict[str, str] = {}
         self.seen_fib: dict[Prefix, Path] = {}
         self.appliances = {
@@ -104,6 +105,8 @@ class Play:
         self.model = Model(self.spec.persist, self.spec.persist_duration_s)
         self.speaker = self._new_speaker(deferral_s)
         await self.converge()
+        for peer_id in self.bfd_up & self.configured:  # BFD lives on in a process of its own
+            self.speaker.bfd_up(peer_id)
 
     # --- spec.Sink ------------------------------------------------------------------------------
 
@@ -160,6 +163,8 @@ class Play:
 
     async def run(self) -> None:
         await self.converge()
+        for peer_id in self.bfd_up:
+            self.speaker.bfd_up(peer_id)
         for number, step in enumerate(self.scenario.steps):
             try:
                 await self.steps[step.kind](self, step, Random(step.number))
@@ -183,14 +188,21 @@ class Play:
         now = self.loop.time()
         for peer_id in PEERS:
             if peer_id in self.configured and peer_id not in self.model.peers:
-                self.model.peers[peer_id] = Peer(peer_id, ADDRESSES[peer_id])
+                new = self.model.peers[peer_id] = Peer(peer_id, ADDRESSES[peer_id])
+                new.bfd_is_up = peer_id in self.bfd_up
             elif peer_id not in self.configured and peer_id in self.model.peers:
                 self.deliver(peer_id)
                 self.model.peer_removed(peer_id, now)
+                self.bfd_up.discard(peer_id)
         for peer in self.model.peers.values():
-            peer.limit = self.settings[peer.peer_id].max_prefixes
-            rules = self.settings[peer.peer_id].import_rules
-            peer.policy = policy_of(next(k for k, v in POLICIES.items() if v == rules))
+            ours = self.settings[peer.peer_id]
+            peer.limit = ours.max_prefixes
+            peer.waits_for_bfd = ours.bgp_waits_for_bfd
+            peer.patience.first_s = ours.idle_hold_s
+            peer.patience.longest_s = ours.idle_hold_max_s
+            rules = ours.import_rules
+            policy = policy_of(next(k for k, v in POLICIES.items() if v == rules))
+            self.model.judge_again(peer.peer_id, policy)
         peers = tuple(
             PeerSpec(p, ADDRESSES[p], ASNS[p], bfd=True, settings=self.settings[p])
             for p in PEERS
@@ -280,9 +292,13 @@ class Play:
 
     async def set(self, peer_id: str, **changes: object) -> None:
         self.deliver(peer_id)
-        new = replace(self.settings[peer_id], **changes)  # type: ignore[arg-type]
+        old = self.settings[peer_id]
+        new = replace(old, **changes)  # type: ignore[arg-type]
         self.settings[peer_id] = new
         peer = self.model.peers.get(peer_id)
+        if peer is not None and new != old:
+            # Somebody has seen to the peer: it gets another chance.
+            peer.patience.forgive()
         if peer is not None and peer.up and peer.terms is not None:
             # Our own bounds hold at once, for a session that is up.
             times = {
@@ -299,6 +315,11 @@ def _some_settings(random: Random) -> PeerSettings:
         graceful_restart=restarts,
         long_lived_stale_time_s=LONG_LIVED_S if restarts and random.randrange(2) else 0,
         enhanced_refresh=random.randrange(4) > 0,
+        bgp_waits_for_bfd=random.randrange(4) == 0,
+        idle_hold_s=random.choice([0, 0, 1, 20]),
+        idle_hold_max_s=random.choice([30, 120]),
+        # An appliance that has no routes left has none to send again.
+        refresh_wait_s=None,
     )
 
 

@@ -23,13 +23,16 @@ KINDS: Final = {
     "shutdown": 2,
     "reset": 2,
     "garbage": 1,
+    "bfd up": 5,
     "bfd down": 2,
-    "bfd down, independent": 1,
+    "bfd down, independent": 2,
     "wait": 8,
-    "jump": 1,  # the machine was asleep
+    "flap": 2,  # the connection comes and breaks, again and again
+    "jump": 2,  # the machine was asleep
     "persist": 2,
     "reset persisted": 1,
-    "policy": 2,
+    "policy": 3,
+    "patience": 1,  # how flapping is met, and whether BGP waits for BFD
     "limit": 2,
     "graceful restart": 1,
     "our restart": 1,

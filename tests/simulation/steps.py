@@ -35,18 +35,18 @@ from tests.simulation.scenario import PEERS, Step
 async def dial(play: Play, step: Step, random: Random) -> None:
     appliance = play.appliances[step.peer_id]
     was_up = play.model_is_up(step.peer_id)
-    terms = play.model.peers[step.peer_id].terms if was_up else None
-    is_configured = step.peer_id in play.configured
-    replaces = was_up and terms is not None and bool(terms.restart_s)
+    admitted = play.model.admits(step.peer_id, play.loop.time())
     if was_up:
         play.causes.pop(step.peer_id, None)
-        play.expects(step.peer_id, "lost" if replaces else "notified")
+        play.expects(step.peer_id, "lost" if admitted else "notified")
     appliance.sends_end_of_rib = random.randrange(6) > 0
     play.deliver(step.peer_id)
     appliance.dial(ENDPOINT, _config(step.peer_id, random))
     await play.quiet()
-    if is_configured and (replaces or not was_up) and not play.model_is_up(step.peer_id):
+    if admitted and not play.model_is_up(step.peer_id):
         raise Difference(f"{step.peer_id} gets no session")
+    if not admitted and play.appliances[step.peer_id].is_established:
+        raise Difference(f"{step.peer_id} gets a session")
 
 
 def _config(peer_id: str, random: Random) -> SessionConfig:
@@ -179,7 +179,7 @@ async def shut_down(play: Play, step: Step, random: Random) -> None:
 
 
 async def reset(play: Play, step: Step, random: Random) -> None:
-    _stop(play, step, Cease.ADMINISTRATIVE_RESET, "notified")
+    _stop(play, step, Cease.ADMINISTRATIVE_RESET, "asked")
 
 
 def _stop(play: Play, step: Step, subcode: Cease, cause: str) -> None:
@@ -198,14 +198,42 @@ async def garbage(play: Play, step: Step, random: Random) -> None:
 
 async def bfd_down(play: Play, step: Step, random: Random) -> None:
     independent = step.kind != "bfd down"
+    if independent and random.randrange(3):
+        # First the control plane goes, then what it left behind.
+        await cut(play, step, random)
+        await play.quiet()
     now = play.loop.time()
     play.deliver(step.peer_id)
     if step.peer_id in play.configured:
+        play.model.peers[step.peer_id].bfd_is_up = False
         if play.model_is_up(step.peer_id):
-            play.causes[step.peer_id] = "final"
+            play.causes[step.peer_id] = "failed"
         elif independent:
             play.model.forwarding_lost(step.peer_id, now)
+    play.bfd_up.discard(step.peer_id)
     play.speaker.bfd_down(step.peer_id, independent=independent)
+
+
+async def bfd_up(play: Play, step: Step, random: Random) -> None:
+    if step.peer_id in play.configured:  # BFD is told of no other peers
+        play.model.peers[step.peer_id].bfd_is_up = True
+        play.bfd_up.add(step.peer_id)
+        play.speaker.bfd_up(step.peer_id)
+
+
+async def flap(play: Play, step: Step, random: Random) -> None:
+    for _ in range(random.randrange(2, 7)):
+        await dial(play, step, random)
+        await cut(play, step, random)
+        await play.pass_time(random.choice([2, 2, 40]))
+
+
+async def patience(play: Play, step: Step, random: Random) -> None:
+    await play.set(
+        step.peer_id,
+        idle_hold_s=random.choice([0, 1, 20]),
+        bgp_waits_for_bfd=random.randrange(3) == 0,
+    )
 
 
 async def wait(play: Play, step: Step, random: Random) -> None:
@@ -213,11 +241,9 @@ async def wait(play: Play, step: Step, random: Random) -> None:
 
 
 async def jump(play: Play, step: Step, random: Random) -> None:
-    if play.model.is_waiting:
-        return
     for peer_id in PEERS:
         play.expects(peer_id, "notified")
-    play.loop.jump(random.choice([100, 10_000, 1e7]))
+    play.loop.jump(random.choice([100, 200, 400, 10_000, 1e7]))
 
 
 async def persist(play: Play, step: Step, random: Random) -> None:
@@ -248,7 +274,7 @@ async def graceful_restart(play: Play, step: Step, random: Random) -> None:
     before = play.settings[step.peer_id]
     is_other = (before.graceful_restart, before.long_lived_stale_time_s) != (is_on, long_lived)
     if is_other and play.model_is_up(step.peer_id):
-        play.causes[step.peer_id] = "notified"
+        play.causes[step.peer_id] = "asked"
     await play.set(step.peer_id, graceful_restart=is_on, long_lived_stale_time_s=long_lived)
 
 
@@ -282,13 +308,16 @@ STEPS: Final[dict[str, Callable[[Play, Step, Random], Awaitable[None]]]] = {
     "shutdown": shut_down,
     "reset": reset,
     "garbage": garbage,
+    "bfd up": bfd_up,
     "bfd down": bfd_down,
     "bfd down, independent": bfd_down,
     "wait": wait,
+    "flap": flap,
     "jump": jump,
     "persist": persist,
     "reset persisted": reset_persisted,
     "policy": policy,
+    "patience": patience,
     "limit": limit,
     "graceful restart": graceful_restart,
     "our restart": our_restart,

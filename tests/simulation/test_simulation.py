@@ -12,6 +12,10 @@ import pytest
 
 from routeserver.rib.keeping import Keeping
 from routeserver.rib.rib import Rib
+from routeserver.speaker import idle_hold
+from routeserver.speaker.idle_hold import IdleHold
+from routeserver.speaker.owner import RibOwner
+from routeserver.speaker.peer import Peer
 from tests.simulation import playing, scenario
 from tests.simulation.playing import play, shrunk
 from tests.simulation.steps import STEPS
@@ -55,6 +59,11 @@ SPOILT: Final = {
     "a reset leaves what is held": (Keeping, "reset", lambda *_: []),
     "a peer that does not forward is kept": (Keeping, "forwarding_lost", lambda *_: []),
     "End-of-RIB is not heard": (Keeping, "end_of_rib", lambda *_: []),
+    "new import rules are for new routes only": (Rib, "reimport", lambda *_: iter(())),
+    "a peer that flaps is always welcome": (IdleHold, "remaining_s", lambda *_: 0.0),
+    "failures are never forgotten": (idle_hold, "HALF_LIFE_S", 1e9),
+    "nobody waits for BFD": (Peer, "_may_without_bfd", lambda *_: True),
+    "late timers count from when they are looked at": (RibOwner, "_catch_up", lambda *_: None),
 }
 
 

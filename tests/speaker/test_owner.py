@@ -101,7 +101,32 @@ async def test_who_is_faster_than_the_decision_waits_for_it(sink: RecordingSink)
     assert tap.is_paused
     await tap.resumed.wait()
     assert tap.flow == ["paused", "resumed"]
-    assert owner.rib.pending() == 0
+    assert owner.rib.pending() <= SLICE
+
+
+async def test_routes_that_come_and_go_without_end_keep_nobody_else_waiting(
+    sink: RecordingSink,
+) -> None:
+    """Each loss has the whole table looked at; who does it again and again never lets it end."""
+    owner, tap = _owner(sink), Tap()
+    known = list(synthetic_prefixes(100 * SLICE))
+    for start in range(0, len(known), SLICE):
+        owner.apply("rsp-a", _announced(known[start : start + SLICE]), Tap())
+        await asyncio.sleep(0)
+    await sink.until(lambda: owner.rib.pending() == 0)
+    # What it takes to be made to wait.
+    again = RouteBatch.of(Family.IPV4, [(set_of(ATTRIBUTES), known[: BACKLOG_SLICES * SLICE + 1])])
+    owner.apply("rsp-a", again, tap)
+    assert tap.is_paused
+    turns = 0
+    while tap.is_paused:
+        owner.session_up(Source("rsp-b", "rse-1", 2, 2))
+        owner.apply("rsp-b", _announced(known[-1:]), Tap())
+        owner.session_down("rsp-b")
+        assert owner.rib.pending() > 8 * SLICE
+        await asyncio.sleep(0)
+        turns += 1
+        assert turns <= 2 * BACKLOG_SLICES
 
 
 async def test_who_is_gone_is_not_resumed(sink: RecordingSink) -> None:

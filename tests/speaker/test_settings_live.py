@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from routeserver.bgp.errors import Cease, ErrorCode, Notification
+from routeserver.bgp.errors import Cease, ErrorCode, Notification, cease, encapsulated
 from routeserver.bgp.events import RefreshRequested
+from routeserver.bgp.graceful_restart import GracefulRestartOffer
 from routeserver.net.as_path_pattern import parse_as_path_pattern
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.net.peering import ImportAction, ImportRule, LimitAction
-from routeserver.net.prefix import parse_prefix
+from routeserver.net.prefix import Family, parse_prefix
 from routeserver.speaker import tcp
 from routeserver.speaker.log_limit import BURST
 from routeserver.speaker.speaker import Speaker
@@ -94,8 +95,6 @@ async def test_a_limit_that_is_lowered_holds_for_what_is_there_already(
     router.announce(P1, P2)
     await sink.until_winner(P2, "rsp-a")
     await speaker.converge(spec(max_prefixes=1, max_prefixes_action=LimitAction.RESTART))
-    await router.until(lambda: len(router.happened(RefreshRequested)) == 2)
-    router.announce(P1, P2)
     notification = await router.until_notified()
     assert notification.subcode == Cease.MAXIMUM_NUMBER_OF_PREFIXES_REACHED
 
@@ -138,7 +137,8 @@ async def test_attributes_beyond_their_memory_end_the_session(
 
 
 def _has_med(sink: RecordingSink, med: int) -> bool:
-    return sink.fibs["rs-1"][parse_prefix(P1)].attributes.med == med
+    path = sink.fibs["rs-1"].get(parse_prefix(P1))
+    return path is not None and path.attributes.med == med
 
 
 # --- import rules ---------------------------------------------------------------------------------
@@ -166,31 +166,134 @@ async def test_import_rules_choose_what_is_used(
     await sink.until_winner(P1, "rsp-b")
 
 
-async def test_new_rules_have_the_routes_sent_again(
+async def test_new_rules_reach_the_routes_that_are_there_and_nobody_is_asked(
     speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
 ) -> None:
     await speaker.converge(spec())
-    router = await up(fabric, sink)
-    router.announce(P1)
+    router = await up(fabric, sink, offer_capabilities=False)
+    router.announce(P1, med=7)
     await sink.until_winner(P1, "rsp-a")
     await speaker.converge(spec(import_rules=(NOTHING,)))
-    await router.until(lambda: len(router.happened(RefreshRequested)) == 2)
-    router.announce(P1)
     await sink.until_winner(P1, None)
     rib = speaker.rib("rs-1")
     assert rib is not None
     [path] = rib.rejected(parse_prefix(P1))
     assert path.rejected == "Rejected by the import rule 'nothing'."
+    await speaker.converge(spec(import_rules=(ImportRule("med", set_med=3),)))
+    await sink.until(lambda: _has_med(sink, 3))
+    await speaker.converge(spec())
+    await sink.until(lambda: _has_med(sink, 7))
+    assert len(sink.sessions) == 1
+    assert not router.happened(RefreshRequested)
+
+
+async def test_new_rules_hold_for_routes_of_a_peer_that_is_away(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    settings = {"graceful_restart": True}
+    await speaker.converge(spec(**settings))
+    keeps = GracefulRestartOffer(restart_time_s=100, families=(Family.IPV4,))
+    router = await up(fabric, sink, graceful_restart=keeps)
+    router.announce(P1)
+    await sink.until_winner(P1, "rsp-a")
+    router.cut()
+    await sink.until_down("rsp-a")
+    assert sink.winner(P1) == "rsp-a"
+    await speaker.converge(spec(import_rules=(NOTHING,), **settings))
+    await sink.until_winner(P1, None)
+    await speaker.converge(spec(**settings))
+    await sink.until_winner(P1, "rsp-a")
+
+
+async def _discarding(speaker: Speaker, sink: RecordingSink, router: Router) -> None:
+    router.announce(P1, P2)
+    await sink.until_winner(P1, "rsp-a")
+    await sink.until(lambda: counted(speaker) == 1)
+
+
+async def test_routes_that_a_limit_kept_out_are_asked_for_again(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec(max_prefixes=1))
+    router = await up(fabric, sink)
+    await _discarding(speaker, sink, router)
+    await speaker.converge(spec(max_prefixes=1, max_prefixes_action=LimitAction.WARN))
+    assert speaker.refresh_asked_at("rsp-a") is not None
+    await router.until(lambda: len(router.happened(RefreshRequested)) == 2)
+    router.announce(P1, P2)
+    await sink.until_winner(P2, "rsp-a")
+    assert speaker.refresh_asked_at("rsp-a") is None
     assert len(sink.sessions) == 1
 
 
-async def test_a_peer_that_cannot_refresh_is_restarted_for_new_rules(
+async def test_nobody_is_asked_for_routes_that_no_limit_kept_out(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec(max_prefixes=2))
+    router = await up(fabric, sink)
+    router.announce(P1)
+    await sink.until_winner(P1, "rsp-a")
+    await speaker.converge(spec(max_prefixes=3))
+    assert speaker.refresh_asked_at("rsp-a") is None
+
+
+async def test_an_operator_has_routes_sent_again(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(spec(enhanced_refresh=True))
+    assert speaker.refresh("rsp-x") == "it is not served yet"
+    assert speaker.refresh("rsp-a") == "it has no session"
+    router = await up(fabric, sink, enhanced_refresh=True)
+    router.announce(P1)
+    await sink.until_winner(P1, "rsp-a")
+    assert speaker.refresh("rsp-a") is None
+    await router.until(lambda: len(router.happened(RefreshRequested)) == 2)
+    router.announce(P2)
+    await sink.until_winner(P2, "rsp-a")
+    # Where a beginning was agreed on, other routes are no answer.
+    assert speaker.refresh_asked_at("rsp-a") is not None
+    assert router.connection is not None
+    router.connection.session.begin_refresh(Family.IPV4)
+    router.announce(P1)
+    router.connection.session.end_refresh(Family.IPV4)
+    router.connection.send()
+    await sink.until_winner(P2, None)
+    assert speaker.refresh_asked_at("rsp-a") is None
+
+
+async def test_an_operator_resets_a_session_and_says_why(
     speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
 ) -> None:
     await speaker.converge(spec())
+    assert speaker.reset("rsp-a", "x") == "it has no session"
     router = await up(fabric, sink, offer_capabilities=False)
-    await speaker.converge(spec(import_rules=(NOTHING,)))
-    assert (await router.until_notified()).subcode == Cease.OTHER_CONFIGURATION_CHANGE
+    assert speaker.refresh("rsp-a") == (
+        "it does not offer route refresh; a reset brings its routes again"
+    )
+    assert speaker.reset("rsp-a", "rack 7 moves") is None
+    notification = await router.until_notified()
+    assert notification == cease(Cease.ADMINISTRATIVE_RESET, "rack 7 moves")
+    router = await up(fabric, sink, times=2)
+    assert speaker.reset("rsp-a", "for good", hard=True) is None
+    notification = await router.until_notified()
+    assert encapsulated(notification) == cease(Cease.ADMINISTRATIVE_RESET, "for good")
+
+
+@pytest.mark.parametrize("offers_refresh", [True, False])
+async def test_a_peer_that_sends_none_of_them_is_restarted(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric, *, offers_refresh: bool
+) -> None:
+    """OpenBGPD negotiates route refresh and does nothing on being asked."""
+    await speaker.converge(spec(max_prefixes=1, refresh_wait_s=1))
+    router = await up(fabric, sink, offer_capabilities=offers_refresh)
+    await _discarding(speaker, sink, router)
+    with capture_logs() as logs:
+        await speaker.converge(spec(max_prefixes=2, refresh_wait_s=1))
+        notification = await router.until_notified()
+    assert notification.subcode == Cease.OTHER_CONFIGURATION_CHANGE
+    said = [log["reason"] for log in logs if log["event"] == "refresh_unanswered"]
+    silent = "the peer was asked for its routes again and has sent none for 1 s"
+    assert said == [f"{silent}, though it offers route refresh"] * offers_refresh
 
 
 # --- what a change does ---------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""``routeserver peer``: the settings of single peers, set in the running server."""
+"""``routeserver peer``: single peers of the running server, their settings and sessions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from routeserver.cli.printing import FAINT
 from routeserver.cli.show import print_settings
 from routeserver.control.operator.reference import REFERENCE, markdown
 
-peer = typer.Typer(help="Set, unset and show the settings of single peers.", no_args_is_help=True)
+peer = typer.Typer(help="Single peers: their settings, refresh, reset.", no_args_is_help=True)
 
 Id = Annotated[str, typer.Argument(metavar="RSP", help="The peer's id.")]
 
@@ -73,6 +73,38 @@ def show(
 ) -> None:
     """Show the settings in force and where each comes from; secrets are masked."""
     _print(Operator.of(data_dir, config).ask("peer-settings", peer=peer_id), as_json)
+
+
+@peer.command("refresh")
+def refresh(
+    peer_id: Id,
+    data_dir: flags.DataDir = None,
+    config: flags.Config = None,
+) -> None:
+    """Have the peer send all its routes again (route refresh).
+
+    New import rules do not need it: they apply to the routes that are there by themselves.
+    """
+    Operator.of(data_dir, config).ask("peer-refresh", peer=peer_id)
+    typer.echo(f"{peer_id} was asked for its routes; 'routeserver show peer' tells until it begins")
+
+
+@peer.command("reset")
+def reset(
+    peer_id: Id,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", help="Words for the operator of the peer.")
+    ] = None,
+    hard: Annotated[
+        bool, typer.Option("--hard", help="Let no routes survive, whatever both sides agreed on.")
+    ] = False,
+    data_dir: flags.DataDir = None,
+    config: flags.Config = None,
+) -> None:
+    """End the peer's session; the peer begins a new one. Pauses for failures are forgiven."""
+    operator = Operator.of(data_dir, config)
+    operator.ask("peer-reset", peer=peer_id, message=message, hard=hard)
+    typer.echo(f"the session of {peer_id} was ended; an endpoint waits for the peer to call")
 
 
 @peer.command("reload")

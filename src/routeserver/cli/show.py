@@ -280,6 +280,11 @@ def _print_peer(console: Console, peer: Any, now: float) -> None:
         )
     if peer["failure_reason"] is not None:
         rows.append(("failure", peer["failure_reason"]))
+    if peer["import_pending"]:
+        rows.append(("policy", "pending: new import rules are being applied to its routes"))
+    if peer["refresh_asked_at"] is not None:
+        asked = printing.ago(peer["refresh_asked_at"], now)
+        rows.append(("policy", f"pending: it was asked for its routes again, {asked}"))
     if peer["recorded"]:
         rows.append(("record", "its sessions are being recorded"))
     if peer["settings_problem"] is not None:

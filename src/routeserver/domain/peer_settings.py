@@ -142,6 +142,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "max_prefixes_action": _choice(*LimitAction),
     "max_prefixes_restart_s": _whole(1, 3600),
     "max_attribute_octets": _whole(65_536, 1 << 40, optional=True),
+    "refresh_wait_s": _whole(1, _SECONDS_OF_A_DAY, optional=True),
     "import_rules": import_rules.read_rules,
     "import_default": _choice(ImportAction.ACCEPT, ImportAction.REJECT),
     "graceful_shutdown": _truth,

@@ -111,6 +111,10 @@ class PeerSettings:
     max_attribute_octets: int | None = DEFAULT_ATTRIBUTE_OCTETS
     """Of distinct attributes; beyond it Cease / Out of Resources. None: no bound."""
 
+    refresh_wait_s: int | None = 60
+    """How long a peer that was asked for its routes again may take to begin to send them; then its
+    session is restarted. None: as long as it likes."""
+
     # Import policy.
     import_rules: tuple[ImportRule, ...] = ()
     import_default: ImportAction = ImportAction.ACCEPT

@@ -15,6 +15,9 @@ from routeserver.rib.paths import LIVE, STALE, VOID, Paths
 
 FAMILIES = (0, 1)
 
+MOST_GENERATIONS = 64
+"""Of one peer: one for each refresh whose old routes are not taken away yet."""
+
 
 @dataclass(slots=True)
 class RibPeer:
@@ -63,18 +66,23 @@ class Generations:
     def begin_refresh(self, peer: RibPeer, family: int) -> None:
         """Deviation: RFC 7313 §4 takes everything as stale again when a refresh begins while one is
         under way; here that changes nothing, and what has come since the first counts as sent
-        again. So a peer cannot make generations without end.
+        again. Nor does it when too many of the peer's refreshes wait for the tables. So a peer
+        cannot make generations without end.
         """
         if peer.current is not None and family not in peer.refreshing:
+            if len(peer.generations) >= MOST_GENERATIONS:
+                self._collect(peer)
+                if len(peer.generations) >= MOST_GENERATIONS:
+                    return
             peer.refreshing.add(family)
             peer.current = list(peer.current)
             peer.current[family] = self._begin(peer)
 
     def end_refresh(self, peer: RibPeer, family: int) -> bool:
         """What the peer has not sent again is void."""
-        peer.refreshing.discard(family)
-        if peer.current is None:
+        if peer.current is None or family not in peer.refreshing:
             return False
+        peer.refreshing.discard(family)
         voided = False
         for number in peer.generations:
             if number != peer.current[family] and self._state(number, family) == LIVE:
@@ -103,17 +111,20 @@ class Generations:
     def collect(self) -> None:
         """Forget generations that nothing refers to and peers without generations."""
         for peer_id, peer in list(self.peers.items()):
-            kept = []
-            for number in peer.generations:
-                is_current = peer.current is not None and number in peer.current
-                if is_current or not self._paths.is_empty(number):
-                    kept.append(number)
-                else:
-                    self._sources[number] = None
-                    self._free.append(number)
-            peer.generations = kept
-            if not kept:
+            self._collect(peer)
+            if not peer.generations:
                 del self.peers[peer_id]
+
+    def _collect(self, peer: RibPeer) -> None:
+        kept = []
+        for number in peer.generations:
+            is_current = peer.current is not None and number in peer.current
+            if is_current or not self._paths.is_empty(number):
+                kept.append(number)
+            else:
+                self._sources[number] = None
+                self._free.append(number)
+        peer.generations = kept
 
     # --- what there is ----------------------------------------------------------------------------
 

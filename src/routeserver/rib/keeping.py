@@ -77,10 +77,15 @@ class Keeping:
         return self._swept(self._retention.peer_removed(peer_id, live, now))
 
     def handle_timer(self, live: int, now: float) -> list[Action]:
+        """Whoever comes late counts what is over in the order in which it was, and what follows
+        from then on: a clock that jumped gives nobody more time.
+        """
         actions: list[Action] = []
-        for peer in list(self._restarts.values()):
-            actions += self._without_give_up(peer.handle_timer(now), live, now)
-        return [*actions, *self._swept(self._retention.handle_timer(now))]
+        while (at := self.next_deadline()) is not None and at <= now:
+            for peer in list(self._restarts.values()):
+                actions += self._without_give_up(peer.handle_timer(at), live, at)
+            actions += self._swept(self._retention.handle_timer(at))
+        return actions
 
     def configure(self, persist: bool, duration_s: float, now: float) -> list[Action]:
         return self._swept(self._retention.configure(persist, duration_s, now))

@@ -16,18 +16,19 @@ from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from heapq import nsmallest
 
-from routeserver.net.attribute_set import AttributeSet
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
 from routeserver.net.route_batch import RouteBatch, to_words
 from routeserver.rib.counts import Applied, Counts, PeerCounts
 from routeserver.rib.decision import best_first
 from routeserver.rib.fib import Fib, FibDelta, find
 from routeserver.rib.generations import FAMILIES, Generations
+from routeserver.rib.import_policy import ImportPolicy
 from routeserver.rib.losing import losing
 from routeserver.rib.path import Path, Source
 from routeserver.rib.path_objects import PathObjects
 from routeserver.rib.paths import LIVE, STALE, Paths
 from routeserver.rib.prefix_table import PrefixTable
+from routeserver.rib.reimport import asks_not_to_be_kept, reimport
 
 _TICKS_A_SECOND = 10
 """Of `changed_at`: 32 bits of it last thirteen years."""
@@ -40,7 +41,6 @@ _LONGEST_PAGE = 2048
 """Of `routes`: finding a page takes one look at the whole table, some milliseconds for a million
 prefixes, and its size times a little."""
 
-_NO_LLGR = 0xFFFF0007  # RFC 9494 §4.6
 _UNLIMITED = 1 << 62
 
 
@@ -101,11 +101,24 @@ class Rib:
         peer.discarded += over
         return Applied(new, updated, withdrawn, over)
 
+    def reimport(self, peer_id: str, policy: ImportPolicy, slice_size: int) -> Iterator[None]:
+        """Apply the rules to the peer's routes that are there, live and held, `slice_size` prefixes
+        of the RIB a step; the RIB may change between two steps.
+        """
+        peer = self._generations.peers.get(peer_id)
+        if peer is not None:
+            yield from reimport(self._tables, self._paths, peer.number, policy, slice_size)
+
     def set_limit(self, peer_id: str, max_routes: int | None) -> None:
         """Routes that are there already stay."""
         peer = self._generations.peers.get(peer_id)
         if peer is not None:
             peer.limit = max_routes
+
+    def limit_of(self, peer_id: str) -> int | None:
+        """How many routes the peer may have."""
+        peer = self._generations.peers.get(peer_id)
+        return None if peer is None else peer.limit
 
     def peer_down(self, peer_id: str) -> None:
         """All the peer's routes go, live and held."""
@@ -157,7 +170,7 @@ class Rib:
         for generation in self._generations.demote(peer):
             for path in self._paths.paths_of(generation):
                 attribute_set = self._paths.sets[path]
-                if attribute_set is not None and _asks_not_to_be_kept(attribute_set):
+                if attribute_set is not None and asks_not_to_be_kept(attribute_set):
                     self._paths.set_unusable(path)
         self._scan()
 
@@ -184,6 +197,12 @@ class Rib:
         """How many prefixes await a decision or a look; at 0 the FIB follows from the RIB."""
         waiting = self._tables[0].pending() + self._tables[1].pending()
         return waiting + (min(self._room(), len(self._refused)) if self._refused else 0)
+
+    def undecided(self) -> int:
+        """How many prefixes await a decision because something was said of them: a backlog that
+        whoever sends routes adds to. `pending` is all the work there is.
+        """
+        return sum(table.pending() - table.scan_left for table in self._tables)
 
     def decide(self, budget: int, now: float = 0.0) -> FibDelta:
         """Decide up to `budget` prefixes; answers those whose FIB entry changed, None for gone."""
@@ -342,7 +361,3 @@ class Rib:
             if found:
                 return found
         return self._tables[1].next_prefixes(max(last, IPV6_BIT - 1), count)
-
-
-def _asks_not_to_be_kept(attribute_set: AttributeSet) -> bool:
-    return attribute_set.may_have_well_known and _NO_LLGR in attribute_set.attributes.communities

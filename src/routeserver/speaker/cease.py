@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from routeserver.bgp.errors import Cease, cease
+from routeserver.bgp.errors import Cease, Notification, cease, hard_reset
 
 MAXIMUM_NUMBER_OF_PREFIXES_REACHED: Final = cease(Cease.MAXIMUM_NUMBER_OF_PREFIXES_REACHED)
 ADMINISTRATIVE_SHUTDOWN: Final = cease(Cease.ADMINISTRATIVE_SHUTDOWN)
@@ -22,3 +22,9 @@ BFD_DOWN: Final = cease(Cease.BFD_DOWN)
 
 INTERNAL_ERROR: Final = cease(Cease.ADMINISTRATIVE_RESET, "internal error")
 """RFC 4486 has no subcode for a failure of the sender's own; a reset is what it comes to."""
+
+
+def reset(text: str, *, hard: bool) -> Notification:
+    """Of an operator's, with words for the other one (RFC 9003)."""
+    notification = cease(Cease.ADMINISTRATIVE_RESET, text)
+    return hard_reset(notification) if hard else notification

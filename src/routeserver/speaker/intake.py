@@ -16,10 +16,10 @@ import structlog
 
 from routeserver.bgp.errors import Notification
 from routeserver.bgp.framing import EXTENDED_MESSAGE_OCTETS
-from routeserver.net.peering import LimitAction, PeerSettings
+from routeserver.net.peering import ImportAction, ImportRule, LimitAction, PeerSettings
 from routeserver.net.route_batch import RouteBatch
 from routeserver.rib.counts import PeerCounts
-from routeserver.rib.import_policy import ImportPolicy
+from routeserver.rib.import_policy import ImportPolicy, Origins
 from routeserver.speaker import cease
 from routeserver.speaker.owner import Pausable, RibOwner
 from routeserver.speaker.tally import PeerTally
@@ -84,7 +84,8 @@ class Intake:
         self._owner = owner
         self._server_limit = server_limit
         self._settings = settings
-        self._policy = _policy_of(settings)
+        self._origins = Origins()
+        self._policy = self._policy_of(settings)
         self._warning = _Gauge()
         self._limit = _Gauge()
         self._memory = _Gauge()
@@ -97,11 +98,32 @@ class Intake:
         self._arm()
 
     def configure(self, settings: PeerSettings) -> None:
-        """The new rules hold for what comes from now on; so does a limit."""
-        self._settings = settings
-        self._policy = _policy_of(settings)
+        """The new limits hold from now on, and new rules for what comes."""
+        before, self._settings = self._settings, settings
+        if _rules_of(before) != _rules_of(settings):
+            self._policy = self._policy_of(settings)
         self._is_over = False
         self._arm()
+
+    def reimport(self) -> None:
+        """The rules hold for what is there, too."""
+        self._owner.reimport(self._peer_id, self._policy)
+
+    @property
+    def excess(self) -> Excess | None:
+        """Why the session has to end for what is there already, after a limit was lowered."""
+        restarts = self._settings.max_prefixes_action is LimitAction.RESTART
+        limit = self._max_prefixes
+        if restarts and limit is not None and self._routes() > limit:
+            return Excess.PREFIXES
+        return None
+
+    @property
+    def lacks_routes(self) -> bool:
+        """The peer has sent routes that are not here, because of a limit, and now there is room."""
+        counts = self._counts()
+        limit = self._owner.rib.limit_of(self._peer_id)
+        return bool(counts.discarded) and (limit is None or self._routes() < limit)
 
     def take(self, batch: RouteBatch, origin: Pausable) -> Excess | None:
         """Into the RIB with it; the reason, if the session has to end for it."""
@@ -124,9 +146,7 @@ class Intake:
         return None
 
     def _arm(self) -> None:
-        settings, limit = self._settings, self._settings.max_prefixes
-        if limit is None:
-            limit = self._server_limit
+        settings, limit = self._settings, self._max_prefixes
         only_warns = settings.max_prefixes_action is LimitAction.WARN
         self._owner.rib.set_limit(self._peer_id, None if only_warns else limit)
         warn_at = (
@@ -136,6 +156,22 @@ class Intake:
         discards = settings.max_prefixes_action is LimitAction.DISCARD
         self._limit = _Gauge(None if limit is None or discards else limit + 1)
         self._memory = _Gauge(settings.max_attribute_octets)
+
+    @property
+    def has_been_sent_routes(self) -> bool:
+        counts = self._counts()
+        return bool(counts.routes or counts.discarded)
+
+    @property
+    def _max_prefixes(self) -> int | None:
+        own = self._settings.max_prefixes
+        return self._server_limit if own is None else own
+
+    def _policy_of(self, settings: PeerSettings) -> ImportPolicy:
+        rules, default, graceful_shutdown = _rules_of(settings)
+        return ImportPolicy(
+            rules, default, graceful_shutdown=graceful_shutdown, origins=self._origins
+        )
 
     def _counts(self) -> PeerCounts:
         return self._owner.rib.counts.per_peer.get(self._peer_id, _NO_ROUTES)
@@ -162,9 +198,5 @@ class Intake:
         _log.warning(event, peer_id=self._peer_id, reason=reason, routes=self._routes())
 
 
-def _policy_of(settings: PeerSettings) -> ImportPolicy:
-    return ImportPolicy(
-        settings.import_rules,
-        settings.import_default,
-        graceful_shutdown=settings.graceful_shutdown,
-    )
+def _rules_of(settings: PeerSettings) -> tuple[tuple[ImportRule, ...], ImportAction, bool]:
+    return settings.import_rules, settings.import_default, settings.graceful_shutdown

@@ -12,7 +12,7 @@ prefixes. After a restart of the process the first decision can be deferred unti
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol, assert_never
 
 import structlog
@@ -22,6 +22,7 @@ from routeserver.net.route_batch import RouteBatch
 from routeserver.rib.counts import Applied
 from routeserver.rib.deferral import SelectionDeferral
 from routeserver.rib.fib import FibDelta
+from routeserver.rib.import_policy import ImportPolicy
 from routeserver.rib.keeping import Action, Keeping
 from routeserver.rib.path import Source
 from routeserver.rib.prefix_table import IS_COMPILED
@@ -33,8 +34,13 @@ from routeserver.speaker.spec import Follower, Sink
 SLICE_SIZE: Final = 20_000 if IS_COMPILED else 4_000
 """Prefixes decided in one turn of the event loop: some milliseconds."""
 
+REIMPORT_SLICE: Final = 4_000 if IS_COMPILED else 1_000
+"""Prefixes whose routes pass new import rules in one turn."""
+
 BACKLOG_SLICES: Final = 4
 """A peer is paused when more slices than this are undecided."""
+
+_DONE: Final = object()
 
 _log: Final = structlog.get_logger()
 
@@ -73,6 +79,8 @@ class RibOwner:
         self._loop = asyncio.get_running_loop()
         self._live: set[str] = set()
         self._waiting: set[Pausable] = set()
+        self._reimports: dict[str, Iterator[None]] = {}
+        self._reimport_turn: asyncio.Handle | None = None
         self._turn: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -99,6 +107,7 @@ class RibOwner:
     ) -> None:
         """`terms` are those of graceful restart, None without; `is_restarting` is the peer's flag
         R."""
+        self._catch_up()
         self._live.add(source.peer_id)
         if self._follower is not None:
             self._follower.peer_back(source.peer_id)
@@ -114,14 +123,24 @@ class RibOwner:
         self._schedule()
         if self._follower is not None and self.rib.is_contested:
             self._follower.routes_touched(self.route_server_id, batch)
-        is_behind = self.rib.pending() > BACKLOG_SLICES * self._slice_size
+        is_behind = self.rib.undecided() > BACKLOG_SLICES * self._slice_size
         if is_behind and self._deferral is None and origin not in self._waiting:
             self._waiting.add(origin)
             origin.pause()
         return applied
 
+    def reimport(self, peer_id: str, policy: ImportPolicy) -> None:
+        """Other import rules for the routes of the peer that are there, live and held."""
+        self._reimports[peer_id] = self.rib.reimport(peer_id, policy, REIMPORT_SLICE)
+        self._schedule_reimport()
+
+    def is_reimporting(self, peer_id: str) -> bool:
+        """Some routes of the peer are still as older import rules made them."""
+        return peer_id in self._reimports
+
     def session_down(self, peer_id: str, *, keeps: bool = False) -> None:
         """`keeps`: the session ended in a way that graceful restart lets routes survive."""
+        self._catch_up()
         self._live.discard(peer_id)
         live = len(self._live)
         self._carry_out(self._keeping.session_down(peer_id, keeps, live, self._clock()))
@@ -132,10 +151,12 @@ class RibOwner:
 
     def forwarding_lost(self, peer_id: str) -> None:
         """A peer that restarts does not forward any more: its routes are not kept for that."""
+        self._catch_up()
         live = len(self._live)
         self._carry_out(self._keeping.forwarding_lost(peer_id, live, self._clock()))
 
     def end_of_rib(self, peer_id: str, family: Family) -> None:
+        self._catch_up()
         if self._deferral is not None:
             self._deferral.end_of_rib(peer_id, family)
         self._carry_out(self._keeping.end_of_rib(peer_id, family, self._clock()))
@@ -150,7 +171,9 @@ class RibOwner:
 
     def peer_removed(self, peer_id: str) -> None:
         """The peer is no longer configured: its routes go, those held of it as well."""
+        self._catch_up()
         self._live.discard(peer_id)
+        self._reimports.pop(peer_id, None)
         live = len(self._live)
         if self._deferral is not None:
             self._deferral.peer_removed(peer_id)
@@ -162,18 +185,21 @@ class RibOwner:
     # --- intent -------------------------------------------------------------------------------
 
     def configure(self, *, persist: bool, duration_s: int) -> None:
+        self._catch_up()
         self._carry_out(self._keeping.configure(persist, duration_s, self._clock()))
 
     def reset(self) -> None:
+        self._catch_up()
         self._carry_out(self._keeping.reset(self._clock()))
 
     def close(self) -> None:
         """Decide nothing more and tell nobody: the process ends, the routes stay where they are."""
         self._closed = True
-        for handle in (self._turn, self._timer):
+        for handle in (self._turn, self._timer, self._reimport_turn):
             if handle is not None:
                 handle.cancel()
-        self._turn = self._timer = None
+        self._turn = self._timer = self._reimport_turn = None
+        self._reimports.clear()
 
     def remove(self) -> None:
         """The route server is no longer configured: what its FIB held is told as gone."""
@@ -226,10 +252,24 @@ class RibOwner:
             self._tell(delta)
         if self.rib.pending():
             self._schedule()
-            return
-        waiting, self._waiting = self._waiting, set()
-        for origin in waiting:
-            origin.resume()
+        # What is left to look at because somebody's routes went keeps nobody waiting.
+        if self._waiting and self.rib.undecided() <= self._slice_size:
+            waiting, self._waiting = self._waiting, set()
+            for origin in waiting:
+                origin.resume()
+
+    def _schedule_reimport(self) -> None:
+        if self._reimports and self._reimport_turn is None and not self._closed:
+            self._reimport_turn = self._loop.call_soon(self._reimport_slice)
+
+    def _reimport_slice(self) -> None:
+        self._reimport_turn = None
+        for peer_id in list(self._reimports)[:1]:
+            if next(self._reimports[peer_id], _DONE) is _DONE:
+                del self._reimports[peer_id]
+                _log.info("import_rules_applied", peer_id=peer_id)
+        self._schedule()
+        self._schedule_reimport()
 
     def _tell(self, delta: FibDelta) -> None:
         try:
@@ -252,8 +292,18 @@ class RibOwner:
             delay = max(0.0, deadline - self._clock())
             self._timer = self._loop.call_later(delay, self._on_timer)
 
+    def _catch_up(self) -> None:
+        """A time that is over counts as over before what comes after it, though the event loop has
+        not come round to it yet."""
+        at = self._keeping.next_deadline()
+        if at is not None and at <= self._clock():
+            self._time_over()
+
     def _on_timer(self) -> None:
         self._timer = None
+        self._time_over()
+
+    def _time_over(self) -> None:
         now = self._clock()
         if self._deferral is not None:
             self._deferral.handle_timer(now)

@@ -39,6 +39,7 @@ from routeserver.speaker.connection import Connection
 from routeserver.speaker.idle_hold import IdleHold
 from routeserver.speaker.ignored_updates import IgnoredUpdates
 from routeserver.speaker.intake import NOTIFICATIONS, REASONS, Excess, Intake
+from routeserver.speaker.refreshing import Refreshing
 from routeserver.speaker.session_settings import Effect, effects, restart_terms
 from routeserver.speaker.spec import PeerSpec
 from routeserver.speaker.surroundings import PeerSurroundings, Refused
@@ -81,6 +82,11 @@ class Peer:
         """What the present session has agreed on."""
         self.idle_hold = IdleHold(spec.settings.idle_hold_s, spec.settings.idle_hold_max_s)
         self._ignored_updates = IgnoredUpdates(spec.peer_id)
+        self.refreshing = Refreshing(
+            spec.settings.refresh_wait_s,
+            clock=around.clock,
+            unanswered=self._refresh_unanswered,
+        )
         self._removed = False
 
     @property
@@ -103,12 +109,15 @@ class Peer:
         )
         self.idle_hold.forgive()
         self.intake.configure(settings)
+        self.refreshing.configure(settings.refresh_wait_s)
         if self.negotiated is not None:
             self._owner.agree(spec.peer_id, restart_terms(self.negotiated, settings))
+        if Effect.REIMPORT in changed:
+            self.intake.reimport()
         if Effect.RESTART in changed:
             self._restart("the peer's settings changed")
-        elif Effect.REFRESH in changed:
-            self._refresh()
+        elif Effect.LIMIT in changed:
+            self._limit_changed()
         if protection:
             for connection in (self._established, self._opening):
                 if connection is not None:
@@ -117,18 +126,38 @@ class Peer:
     def _restart(self, reason: str) -> None:
         self.stop(cease.OTHER_CONFIGURATION_CHANGE, reason)
 
-    def _refresh(self) -> None:
-        """Have all routes sent again, through the new rules and limits. Until they have come, those
-        that came under the old ones stay as they are."""
-        established, agreed = self._established, self.negotiated
-        if established is None or agreed is None:
+    def _limit_changed(self) -> None:
+        """What is there and too much ends the session; what was discarded and has room now is asked
+        for again."""
+        established = self._established
+        if established is None:
             return
-        if not agreed.route_refresh:
-            self._restart("the peer's import rules changed and it cannot refresh its routes")
-            return
-        for family in agreed.families:
-            established.session.request_refresh(family)
-        established.send()
+        excess = self.intake.excess
+        if excess is not None:
+            self._end_for(excess, established)
+        elif self.intake.lacks_routes:
+            self._refresh(established)
+
+    def _refresh(self, established: Connection) -> None:
+        agreed = self.negotiated
+        assert agreed is not None  # noqa: S101 - the session is established
+        if agreed.route_refresh:
+            self.refreshing.ask(established, agreed, has_routes=self.intake.has_been_sent_routes)
+        else:
+            self._restart("the peer's limit changed and it cannot send its routes again")
+
+    def _refresh_unanswered(self) -> None:
+        reason = (
+            f"the peer was asked for its routes again and has sent none for "
+            f"{self.spec.settings.refresh_wait_s} s, though it offers route refresh"
+        )
+        _log.warning("refresh_unanswered", peer_id=self.spec.peer_id, reason=reason)
+        self._restart(reason)
+
+    @property
+    def is_reimporting(self) -> bool:
+        """Some of its routes are still as older import rules made them."""
+        return self._owner.is_reimporting(self.spec.peer_id)
 
     def _protect(self, connection: Connection) -> None:
         try:
@@ -148,6 +177,28 @@ class Peer:
         self._removed = True
         self.stop(notification, reason)
         self._owner.peer_removed(self.spec.peer_id)
+
+    # --- orders of the moment -----------------------------------------------------------------
+
+    def refresh(self) -> str | None:
+        """Ask for all routes again; why not, when that cannot be."""
+        established, agreed = self._established, self.negotiated
+        if established is None or agreed is None:
+            return "it has no session"
+        if not agreed.route_refresh:
+            return "it does not offer route refresh; a reset brings its routes again"
+        self._refresh(established)
+        return None
+
+    def reset(self, text: str, *, hard: bool) -> str | None:
+        """End the session, for the peer to begin a new one; why not, when there is none. `hard`:
+        routes are not kept through it (RFC 8538)."""
+        if self._established is None and self._opening is None:
+            return "it has no session"
+        self.idle_hold.forgive()
+        said = f"reset by the operator: {text}" if text else "reset by the operator"
+        self.stop(cease.reset(text, hard=hard), said)
+        return None
 
     # --- facts --------------------------------------------------------------------------------
 
@@ -229,6 +280,7 @@ class Peer:
             case Established():
                 self._up(connection, event)
             case RoutesReceived(batch):
+                self.refreshing.heard_routes()
                 excess = self.intake.take(batch, connection)
                 if excess is not None:
                     self._end_for(excess, connection)
@@ -239,6 +291,7 @@ class Peer:
                 _log.debug("end_of_rib", peer_id=peer_id, family=family.name)
                 self._owner.end_of_rib(peer_id, family)
             case RefreshStarted(family):
+                self.refreshing.heard_beginning()
                 self._owner.begin_refresh(peer_id, family)
             case RefreshEnded(family):
                 self._owner.end_refresh(peer_id, family)
@@ -327,6 +380,7 @@ class Peer:
             return
         self._established = None
         self.negotiated = None
+        self.refreshing.stop()
         self._owner.stop_waiting(connection)
         peer_id = self.spec.peer_id
         try:

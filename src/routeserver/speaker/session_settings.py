@@ -27,9 +27,10 @@ class Effect(Enum):
     """It is the session's from its OPEN on: Cease / Other Configuration Change, then a new one."""
     LIVE = auto()
     """It applies at once."""
-    REFRESH = auto()
-    """The routes are asked for again, so that they pass the new rules; a peer without route
-    refresh is restarted."""
+    REIMPORT = auto()
+    """The routes that are there pass the new rules, here and at once."""
+    LIMIT = auto()
+    """It holds at once; routes that the limit had kept out are asked for again."""
     ELSEWHERE = auto()
     """It is no business of the speaker's."""
 
@@ -43,15 +44,15 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     # Both sides change their key within the hold time, or TCP ends the session for them.
     "md5_password": Effect.LIVE,
     "ttl_security_hops": Effect.LIVE,
-    # A lower limit lets what is there stay, a higher one needs what was discarded.
-    "max_prefixes": Effect.REFRESH,
+    "max_prefixes": Effect.LIMIT,
     "max_prefixes_warn_percent": Effect.LIVE,
-    "max_prefixes_action": Effect.REFRESH,
+    "max_prefixes_action": Effect.LIMIT,
     "max_prefixes_restart_s": Effect.LIVE,
     "max_attribute_octets": Effect.LIVE,
-    "import_rules": Effect.REFRESH,
-    "import_default": Effect.REFRESH,
-    "graceful_shutdown": Effect.REFRESH,
+    "refresh_wait_s": Effect.LIVE,
+    "import_rules": Effect.REIMPORT,
+    "import_default": Effect.REIMPORT,
+    "graceful_shutdown": Effect.REIMPORT,
     "graceful_restart": Effect.RESTART,
     "restart_time_s": Effect.RESTART,
     "stale_time_s": Effect.LIVE,

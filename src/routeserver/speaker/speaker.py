@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from routeserver.bgp.events import Established
 from routeserver.net.peering import PeerSettings
@@ -22,6 +23,8 @@ from routeserver.speaker.route_server import RunningRouteServer, Surroundings
 from routeserver.speaker.spec import Follower, Limits, Listen, RouteServerSpec, Sink, Timers
 from routeserver.speaker.tally import PeerTally
 from routeserver.speaker.taps import Taps
+
+_NOT_RUN: Final = "it is not served yet"
 
 
 class Speaker:
@@ -148,6 +151,26 @@ class Speaker:
         """What the peer is run with now, which is what is asked for after the next `converge`."""
         peer = self._peers.get(peer_id)
         return None if peer is None else peer.spec.settings
+
+    def refresh(self, peer_id: str) -> str | None:
+        """Ask the peer for its routes again; why not, when that cannot be."""
+        peer = self._peers.get(peer_id)
+        return _NOT_RUN if peer is None else peer.refresh()
+
+    def reset(self, peer_id: str, text: str = "", *, hard: bool = False) -> str | None:
+        """End the peer's session, telling it why (RFC 9003); why not, when that cannot be."""
+        peer = self._peers.get(peer_id)
+        return _NOT_RUN if peer is None else peer.reset(text, hard=hard)
+
+    def refresh_asked_at(self, peer_id: str) -> float | None:
+        """Since when the peer has been asked for its routes again and has not begun."""
+        peer = self._peers.get(peer_id)
+        return None if peer is None else peer.refreshing.asked_at
+
+    def is_reimporting(self, peer_id: str) -> bool:
+        """Some of its routes are still as older import rules made them."""
+        peer = self._peers.get(peer_id)
+        return peer is not None and peer.is_reimporting
 
     def each_rib(self) -> Iterator[tuple[str, Rib]]:
         for route_server_id, running in self._running.items():

@@ -51,6 +51,9 @@ class FakeSpeaker:
 
     ribs: dict[str, Rib] = field(default_factory=dict)
     up: set[str] = field(default_factory=set)
+    reimporting: set[str] = field(default_factory=set)
+    asked: dict[str, float] = field(default_factory=dict)
+    resets: list[tuple[str, str, bool]] = field(default_factory=list)
 
     def rib(self, route_server_id: str) -> Rib | None:
         return self.ribs.get(route_server_id)
@@ -68,6 +71,24 @@ class FakeSpeaker:
         if peer_id not in self.up:
             return None
         return Established(IPv4Address(HOPS[peer_id]), 65_001, 30, (Family.IPV4,), True)
+
+    def is_reimporting(self, peer_id: str) -> bool:
+        return peer_id in self.reimporting
+
+    def refresh_asked_at(self, peer_id: str) -> float | None:
+        return self.asked.get(peer_id)
+
+    def refresh(self, peer_id: str) -> str | None:
+        if peer_id not in self.up:
+            return "it has no session"
+        self.asked[peer_id] = 499.0
+        return None
+
+    def reset(self, peer_id: str, text: str = "", *, hard: bool = False) -> str | None:
+        if peer_id not in self.up:
+            return "it has no session"
+        self.resets.append((peer_id, text, hard))
+        return None
 
     def settings(self, peer_id: str) -> PeerSettings:  # noqa: ARG002 - a speaker's form
         """What is set for a peer later is never brought into force here."""

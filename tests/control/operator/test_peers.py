@@ -53,6 +53,28 @@ async def test_a_peer_is_shown_with_its_session_and_its_routes(office: Office) -
     json.dumps(whole)
 
 
+async def test_it_is_shown_that_a_policy_is_not_through_yet(office: Office) -> None:
+    await office.add_route_server(["rsp-1"])
+    shown = (await office.ask("show-peer", peer="rsp-1"))["peer"]
+    assert (shown["import_pending"], shown["refresh_asked_at"]) == (False, None)
+    office.speaker.reimporting.add("rsp-1")
+    await office.ask("peer-refresh", peer="rsp-1")
+    shown = (await office.ask("show-peer", peer="rsp-1"))["peer"]
+    assert (shown["import_pending"], shown["refresh_asked_at"]) == (True, 1_699_999_999.0)
+
+
+async def test_a_session_is_reset_with_words_for_the_other_side(office: Office) -> None:
+    await office.add_route_server(["rsp-1"])
+    await office.ask("peer-reset", peer="rsp-1", message="rack 7 moves", hard=True)
+    assert office.speaker.resets == [("rsp-1", "rack 7 moves", True)]
+    with pytest.raises(Refusal, match="255 octets"):
+        await office.ask("peer-reset", peer="rsp-1", message="ü" * 128)
+    office.speaker.up.clear()
+    for question in ("peer-reset", "peer-refresh"):
+        with pytest.raises(Refusal, match="rsp-1: it has no session"):
+            await office.ask(question, peer="rsp-1")
+
+
 async def test_a_setting_is_set_shown_and_taken_back(office: Office) -> None:
     await office.add_route_server(["rsp-1"])
     await office.ask("peer-set", peer="rsp-1", settings={"hold_time_s": "9", "idle_hold_s": 5})

@@ -8,7 +8,6 @@ from tests.interop.bird.conftest import OPEN_PORT
 from tests.interop.bird.daemon import Announcement, Bird, Neighbour
 from tests.interop.site import Place, Site
 from tests.interop.wire import ROUTE_REFRESH, UPDATE, recorded
-from tests.running import eventually
 
 IPV4 = ("198.51.100.0/24", "203.0.113.0/24")
 IPV6 = ("2001:db8:100::/48",)
@@ -94,7 +93,7 @@ def test_ipv4_routes_have_an_ipv6_next_hop(open_site: Site, tmp_path: Path) -> N
         assert {routes[prefix]["NextHopIp"] for prefix in (*IPV4, *IPV6)} == {place.ipv6}
 
 
-def test_new_import_rules_are_brought_in_force_by_an_enhanced_refresh(
+def test_new_import_rules_ask_for_nothing_and_a_refresh_has_marks(
     open_site: Site, tmp_path: Path
 ) -> None:
     place = open_site.place(65010)
@@ -105,8 +104,6 @@ def test_new_import_rules_are_brought_in_force_by_an_enhanced_refresh(
         rule = {"name": "not here", "prefixes": [IPV4[0]], "action": "reject", "reason": "No."}
         open_site.set(place.peer_id, import_rules=[rule])
         open_site.wait_installed(place.address, (IPV4[1], *IPV6))
-        wire.wait_refreshed(2)
-        wire.wait_sent(ROUTE_REFRESH, 2)
         (path,) = open_site.explained(IPV4[0])["paths"]
         assert (path["state"], path["reason"]) == (
             "rejected",
@@ -115,10 +112,16 @@ def test_new_import_rules_are_brought_in_force_by_an_enhanced_refresh(
 
         open_site.set(place.peer_id, import_rules=[])
         open_site.wait_installed(place.address, (*IPV4, *IPV6))
+        assert wire.sent(ROUTE_REFRESH) == []
+
+        open_site.refresh(place.peer_id)
+        wire.wait_sent(ROUTE_REFRESH, 2)
+        wire.wait_refreshed(2)
+        assert set(open_site.table()) == {*IPV4, *IPV6}
         assert open_site.session(place.peer_id)["times_down"] == 0
 
 
-def test_without_enhanced_refresh_the_plain_one_does_the_same(
+def test_without_enhanced_refresh_the_plain_one_is_answered(
     open_site: Site, tmp_path: Path
 ) -> None:
     place = open_site.place(65010, enhanced_refresh=False)
@@ -126,13 +129,9 @@ def test_without_enhanced_refresh_the_plain_one_does_the_same(
     here = neighbour(open_site, place)
     with recorded(open_site, place.peer_id, tmp_path) as wire, Bird.make(tmp_path, here, said):
         open_site.wait_installed(place.address, IPV4)
-        assert not open_site.session(place.peer_id)["negotiated"]["enhanced_refresh"]
-        rule = {"name": "cheap", "prefixes": [IPV4[0]], "set_med": 5}
-        open_site.set(place.peer_id, import_rules=[rule])
-        eventually(
-            "the new MED",
-            lambda: open_site.routes_of(place.peer_id)[IPV4[0]].get("Med"),
-            lambda med: med == 5,
-        )
+        agreed = open_site.session(place.peer_id)["negotiated"]
+        assert not agreed["enhanced_refresh"]
+        open_site.refresh(place.peer_id)
+        wire.wait_sent(ROUTE_REFRESH, 1 + ("IPV6" in agreed["families"]))
         assert wire.refreshes() == []
         assert open_site.session(place.peer_id)["times_down"] == 0

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from routeserver.cli.operator_client import OperatorError
 from tests.interop.exabgp.conftest import OPEN_PORT
 from tests.interop.exabgp.daemon import ExaBgp, Neighbour, Route
 from tests.interop.many import wait_all_installed
 from tests.interop.site import Place, Site
 from tests.interop.watch import nothing_lost
-from tests.interop.wire import ROUTE_REFRESH, UPDATE, recorded
+from tests.interop.wire import OPEN, ROUTE_REFRESH, UPDATE, recorded
 from tests.running import eventually
 
 IPV4 = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
@@ -89,9 +92,7 @@ def test_a_long_attribute_comes_in_an_extended_message_and_ipv4_with_an_ipv6_nex
         wire.wait_longer(UPDATE, 500 * 12)
 
 
-def test_new_import_rules_restart_a_session_without_refresh(
-    open_site: Site, tmp_path: Path
-) -> None:
+def test_new_import_rules_need_no_refresh(open_site: Site, tmp_path: Path) -> None:
     place = open_site.place(65010)
     here = neighbour(open_site, place, "route-refresh disable")
     with ExaBgp.make(tmp_path, here, *routes(place)) as daemon:
@@ -99,16 +100,19 @@ def test_new_import_rules_restart_a_session_without_refresh(
         assert not open_site.session(place.peer_id)["negotiated"]["route_refresh"]
         rule = {"name": "not here", "prefixes": [IPV4[0]], "action": "reject", "reason": "No."}
         open_site.set(place.peer_id, import_rules=[rule])
-        daemon.daemon.wait_for_log("notification received (6,6)")
-        open_site.wait_error(place.peer_id, "it cannot refresh its routes")
         open_site.wait_installed(place.address, (*IPV4[1:], *IPV6))
         (path,) = open_site.explained(IPV4[0])["paths"]
         assert path["state"] == "rejected"
+        assert open_site.session(place.peer_id)["times_down"] == 0
+
+        with pytest.raises(OperatorError, match="does not offer route refresh; a reset brings"):
+            open_site.refresh(place.peer_id)
+        open_site.operator.ask("peer-reset", peer=place.peer_id)
+        daemon.daemon.wait_for_log("notification received (6,4)")
+        open_site.wait_installed(place.address, (*IPV4[1:], *IPV6))
 
 
-def test_a_refresh_that_breaks_its_session_ends_in_the_same(
-    open_site: Site, tmp_path: Path
-) -> None:
+def test_a_refresh_breaks_its_session_and_it_comes_back(open_site: Site, tmp_path: Path) -> None:
     place = open_site.place(65010)
     here = neighbour(open_site, place, "route-refresh enable")
     with (
@@ -116,14 +120,12 @@ def test_a_refresh_that_breaks_its_session_ends_in_the_same(
         ExaBgp.make(tmp_path, here, *routes(place)) as daemon,
     ):
         open_site.wait_installed(place.address, (*IPV4, *IPV6))
-        open_site.set(place.peer_id, import_rules=[{"name": "cheap", "set_med": 5}])
+        open_site.refresh(place.peer_id)
         daemon.daemon.wait_for_log("<< message of type ROUTE_REFRESH")
-        eventually(
-            "the new MED",
-            lambda: {each.get("Med") for each in open_site.routes_of(place.peer_id).values()},
-            lambda meds: meds == {5},
-        )
         wire.wait_sent(ROUTE_REFRESH, 2)
+        eventually("a new session", lambda: wire.sent(OPEN), lambda found: len(found) > 1)
+        open_site.wait_up(place.peer_id)
+        open_site.wait_installed(place.address, (*IPV4, *IPV6))
 
 
 def test_limits_and_rules(open_site: Site, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_many_prefixes_come_in_one_extended_message(open_site: Site, tmp_path: P
         wire.wait_longer(UPDATE, 4096)
 
 
-def test_new_import_rules_are_brought_in_force_by_an_enhanced_refresh(
+def test_new_import_rules_ask_for_nothing_and_a_refresh_has_marks(
     open_site: Site, tmp_path: Path
 ) -> None:
     place = open_site.place(65010)
@@ -98,17 +98,21 @@ def test_new_import_rules_are_brought_in_force_by_an_enhanced_refresh(
         rule = {"name": "not here", "prefixes": [IPV4[0]], "action": "reject", "reason": "No."}
         open_site.set(place.peer_id, import_rules=[rule])
         open_site.wait_installed(place.address, (IPV4[1], *IPV6))
-        wire.wait_refreshed(2)
-        wire.wait_sent(ROUTE_REFRESH, 2)
         (path,) = open_site.explained(IPV4[0])["paths"]
         assert path["state"] == "rejected"
         assert path["reason"].endswith("No.")
         open_site.set(place.peer_id, import_rules=[])
         open_site.wait_installed(place.address, (*IPV4, *IPV6))
+        assert wire.sent(ROUTE_REFRESH) == []
+
+        open_site.refresh(place.peer_id)
+        wire.wait_sent(ROUTE_REFRESH, 2)
+        wire.wait_refreshed(2)
+        assert set(open_site.table()) == {*IPV4, *IPV6}
         assert open_site.session(place.peer_id)["times_down"] == 0
 
 
-def test_without_enhanced_refresh_the_plain_one_does_the_same(
+def test_without_enhanced_refresh_the_plain_one_is_answered(
     open_site: Site, tmp_path: Path
 ) -> None:
     place = open_site.place(65010, enhanced_refresh=False)
@@ -118,12 +122,9 @@ def test_without_enhanced_refresh_the_plain_one_does_the_same(
         Frr(tmp_path, here, Announcement(IPV4)),
     ):
         open_site.wait_installed(place.address, IPV4)
-        assert not open_site.session(place.peer_id)["negotiated"]["enhanced_refresh"]
-        open_site.set(place.peer_id, import_rules=[{"name": "cheap", "set_med": 5}])
-        eventually(
-            "the new MED",
-            lambda: open_site.routes_of(place.peer_id)[IPV4[0]].get("Med"),
-            lambda med: med == 5,
-        )
+        agreed = open_site.session(place.peer_id)["negotiated"]
+        assert not agreed["enhanced_refresh"]
+        open_site.refresh(place.peer_id)
+        wire.wait_sent(ROUTE_REFRESH, 1 + ("IPV6" in agreed["families"]))
         assert wire.refreshes() == []
         assert open_site.session(place.peer_id)["times_down"] == 0

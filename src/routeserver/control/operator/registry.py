@@ -14,7 +14,7 @@ from routeserver.control.operator.accounts import (
 )
 from routeserver.control.operator.counts import counts
 from routeserver.control.operator.desk import Answer, Desk, Params
-from routeserver.control.operator.peers import show_peer, show_peers
+from routeserver.control.operator.peers import peer_refresh, peer_reset, show_peer, show_peers
 from routeserver.control.operator.routes import list_routes, show_route
 from routeserver.control.operator.settings import peer_reload, peer_set, peer_settings, peer_unset
 from routeserver.control.operator.tombstones import purge_tombstones
@@ -33,6 +33,8 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "peer-set": peer_set,
     "peer-unset": peer_unset,
     "peer-reload": peer_reload,
+    "peer-refresh": peer_refresh,
+    "peer-reset": peer_reset,
     "account-create": account_create,
     "account-list": account_list,
     "account-new-key": account_new_key,
