@@ -14,6 +14,7 @@ KERNELS = (
     "routeserver.bgp.plain",
     "routeserver.net.attribute_set",
     "routeserver.rib.paths",
+    "routeserver.rib.prefix_index",
     "routeserver.rib.prefix_table",
 )
 

@@ -17,7 +17,7 @@ from routeserver.net.attribute_set import AttributeSet, set_of
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.net.prefix import Family, Prefix, make_prefix
 from routeserver.net.route_batch import RouteBatch
-from routeserver.rib import prefix_table
+from routeserver.rib import prefix_index
 from routeserver.rib.fib import FibDelta
 from routeserver.rib.path import Path, Source
 from routeserver.rib.rib import Rib
@@ -192,6 +192,6 @@ def transcript(seed: int, *, check: bool = False) -> Iterator[str]:
 
 if __name__ == "__main__":
     # The source has two ways to find a record; compiled there is but one.
-    prefix_table.HAS_BUCKETS = "--index" not in sys.argv
+    prefix_index.HAS_SLOTS = "--index" not in sys.argv
     for told in transcript(int(sys.argv[1]), check="--check" in sys.argv):
         sys.stdout.write(told + "\n")

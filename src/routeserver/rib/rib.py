@@ -333,10 +333,10 @@ class Rib:
     def _next_prefixes(self, last: Prefix, count: int) -> list[Prefix]:
         """The `count` lowest prefixes behind `last`, in order."""
         if last < IPV6_BIT:
-            found = self._tables[0].next_prefixes(last, count)
+            found = self._tables[0].index.next_prefixes(last, count)
             if found:
                 return found
-        return self._tables[1].next_prefixes(max(last, IPV6_BIT - 1), count)
+        return self._tables[1].index.next_prefixes(max(last, IPV6_BIT - 1), count)
 
 
 def _asks_not_to_be_kept(attribute_set: AttributeSet) -> bool:
