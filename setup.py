@@ -12,6 +12,7 @@ from setuptools import Extension, setup
 
 KERNELS = (
     "routeserver.bgp.plain",
+    "routeserver.bgp.plain_list",
     "routeserver.net.attribute_set",
     "routeserver.rib.paths",
     "routeserver.rib.prefix_index",

@@ -38,7 +38,7 @@ EXACTLY: Final[dict[str, dict[str, int]]] = {
     # Phase: calls of a function.
     "first": {
         "_take_update": UPDATES,
-        "_is_plain": LISTS,  # a list is judged once, however often it comes
+        "is_plain": LISTS,  # a list is judged once, however often it comes
         "path_of": UPDATES,
         "seek": ROUTES,
         "insert": ROUTES,
@@ -48,7 +48,7 @@ EXACTLY: Final[dict[str, dict[str, int]]] = {
         "_settle": 0,
     },
     "second": {
-        "_is_plain": LISTS,
+        "is_plain": LISTS,
         "seek": ROUTES,
         "insert": 0,
         "_add": ROUTES,

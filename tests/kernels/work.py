@@ -30,7 +30,14 @@ LISTS = ROUTES // AN_UPDATE // 2
 
 SEEDS = (0x9E3779B97F4A7C15, 0x6A09E667F3BCC908, 0xBB67AE8584CAA73B)
 
-_KERNELS = ("prefix_index.py", "prefix_table.py", "paths.py", "plain.py", "attribute_set.py")
+_KERNELS = (
+    "prefix_index.py",
+    "prefix_table.py",
+    "paths.py",
+    "plain.py",
+    "plain_list.py",
+    "attribute_set.py",
+)
 
 
 class Counting:

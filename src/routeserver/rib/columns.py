@@ -12,11 +12,16 @@ from __future__ import annotations
 
 import mmap
 from array import array
-from typing import Any, Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 _PAGE: Final = mmap.PAGESIZE
 _LARGE: Final = 4 << 20
 """Octets from which large pages are asked for: small tables must not take two megabytes each."""
+
+Typecode = Literal["I", "Q"]
+"""32 or 64 bits, none of them a sign."""
+
+Numbers: TypeAlias = "array[int] | memoryview[int]"
 
 
 class Column(Protocol):
@@ -28,12 +33,12 @@ class Column(Protocol):
     def resize(self, count: int) -> None:
         """Room for at least so many. Raises BufferError while there is a view."""
 
-    def view(self) -> Any:
+    def view(self) -> Numbers:
         """To read and write numbers by index."""
 
 
 class ArrayColumn:
-    def __init__(self, typecode: str) -> None:
+    def __init__(self, typecode: Typecode) -> None:
         self._numbers = array(typecode)
 
     def __len__(self) -> int:
@@ -49,8 +54,8 @@ class ArrayColumn:
 
 
 class MappedColumn:
-    def __init__(self, typecode: str) -> None:
-        self._typecode = typecode
+    def __init__(self, typecode: Typecode) -> None:
+        self._typecode: Typecode = typecode
         self._octets = array(typecode).itemsize
         self._memory = mmap.mmap(-1, _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
@@ -68,5 +73,5 @@ class MappedColumn:
             except OSError:
                 return  # a kernel without them
 
-    def view(self) -> memoryview:
+    def view(self) -> memoryview[int]:
         return memoryview(self._memory).cast(self._typecode)

@@ -22,7 +22,7 @@ from array import array
 from heapq import heappush, heapreplace
 
 from routeserver.net.prefix import IPV6_BIT
-from routeserver.rib.columns import ArrayColumn, Column, MappedColumn
+from routeserver.rib.columns import ArrayColumn, Column, MappedColumn, Numbers, Typecode
 
 IS_COMPILED = not __file__.endswith(".py")
 HAS_SLOTS = IS_COMPILED
@@ -51,7 +51,7 @@ _NO_WORDS = array("I")
 _NO_SLOTS = array("Q")
 
 
-def new_column(typecode: str) -> Column:
+def new_column(typecode: Typecode) -> Column:
     return MappedColumn(typecode) if IS_COMPILED else ArrayColumn(typecode)
 
 
@@ -90,9 +90,9 @@ class PrefixIndex:
         self._slots = new_column("Q")
         self._slots.resize(self.mask + 1)
         self._old_slots = self._slots
-        self.records = _NO_WORDS
+        self.records: Numbers = _NO_WORDS
         self.slots = self._slots.view()
-        self.old_slots = _NO_SLOTS
+        self.old_slots: Numbers = _NO_SLOTS
         self._records.resize(self.stride)
         self.records = self._records.view()
 
@@ -353,7 +353,7 @@ class PrefixIndex:
         return (prefix ^ IPV6_BIT) >> 72 if prefix & IPV6_BIT else 0
 
 
-def _close_gap(slots: array[int], gap: int, mask: int, shift: int) -> None:
+def _close_gap(slots: Numbers, gap: int, mask: int, shift: int) -> None:
     """Empty one place; what stands behind it only because it was taken moves up."""
     at = (gap + 1) & mask
     slot = slots[at]
