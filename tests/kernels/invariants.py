@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from routeserver.net.attribute_set import AttributeSet
-from routeserver.rib import prefix_index
+from routeserver.rib import record as record_words
 from routeserver.rib.fib import find
 from routeserver.rib.prefix_index import PrefixIndex
 from routeserver.rib.prefix_table import PrefixTable
@@ -45,7 +45,7 @@ def _check_table(
 ) -> None:
     index = table.index
     free = _free(index)
-    placed = [slot & prefix_index.WORD for slot in places(index)]
+    placed = [slot & 0xFFFFFFFF for slot in places(index)]
     assert 4 * index.prefixes <= 3 * (index.mask + 1), "the hash table is too full"
     assert len(placed) == len(set(placed)) == index.prefixes
     assert not free & set(placed)
@@ -58,19 +58,19 @@ def _check_table(
         base = record * table.stride + table.width
         word = index.records[base]
         if record in free:
-            assert word & prefix_index.UNUSED
-            assert table.best_of(record) == index.records[base + prefix_index.FIRST_ROUTE] == 0
+            assert word & record_words.UNUSED
+            assert table.best_of(record) == index.records[base + record_words.FIRST_ROUTE] == 0
             continue
-        assert not word & prefix_index.UNUSED
-        assert bool(word & prefix_index.QUEUED) == (record in queued)
+        assert not word & record_words.UNUSED
+        assert bool(word & record_words.QUEUED) == (record in queued)
         assert find(table, index.prefix_of(record)) == record
         best = table.best_of(record)
         if best:
             uses[best] += 1
             best_paths += 1
         peers = []
-        route = index.records[base + prefix_index.FIRST_ROUTE]
-        assert route or best or word & prefix_index.QUEUED, "a prefix without anything stays"
+        route = index.records[base + record_words.FIRST_ROUTE]
+        assert route or best or word & record_words.QUEUED, "a prefix without anything stays"
         while route:
             assert route not in routes_seen
             routes_seen.add(route)
@@ -108,7 +108,7 @@ def _free(index: PrefixIndex) -> set[int]:
     while record:
         assert record not in found, "a record is free twice"
         found.add(record)
-        record = index.records[record * index.stride + index.width + prefix_index.CHANGED_AT]
+        record = index.records[record * index.stride + index.width + record_words.CHANGED_AT]
     return found
 
 

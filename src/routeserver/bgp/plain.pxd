@@ -13,7 +13,7 @@ cdef class RouteReader:
     cdef PlainList judge
     cdef bint ipv4, ipv6, is_ipv6, has_any_well_known
     cdef public unsigned int max_octets
-    cdef list batches, sets, ends
+    cdef list batches, sets, ends, found
     cdef Py_ssize_t used, count, added_lists, added_octets
     cdef bytes reach, reach_alone
     cdef const unsigned char* octets
@@ -21,7 +21,7 @@ cdef class RouteReader:
     cdef unsigned int[::1] words
 
     @cython.locals(octets="const unsigned char*", size=Py_ssize_t, length=cython.uint,
-                   closed=Py_ssize_t, runs=Py_ssize_t, count=Py_ssize_t, used=Py_ssize_t)
+                   closed=Py_ssize_t, runs=Py_ssize_t, count=Py_ssize_t)
     cpdef Py_ssize_t read(self, bytes data, Py_ssize_t position) except -1
     cpdef list take(self)
 
@@ -52,6 +52,9 @@ cdef class RouteReader:
     cdef void _turn_to(self, bint is_ipv6) except *
     @cython.locals(runs=Py_ssize_t)
     cdef void _end_run(self, AttributeSet attribute_set) except *
-    cdef void _undo(self, Py_ssize_t closed, Py_ssize_t runs, Py_ssize_t count, Py_ssize_t used) except *
+    cdef bint _find(self, Py_ssize_t at, Py_ssize_t end) except -1
+    cdef void _spell_out(self) except *
+    @cython.locals(width=Py_ssize_t)
+    cdef void _undo(self, Py_ssize_t closed, Py_ssize_t runs, Py_ssize_t count) except *
     cdef void _flush(self) except *
     cdef void _reserve(self, Py_ssize_t count) except *

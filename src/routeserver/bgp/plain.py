@@ -15,6 +15,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Protocol
 
+from routeserver.bgp import nlri_patterns
 from routeserver.bgp.plain_list import PlainList
 from routeserver.net.attribute_set import AttributeCodec, AttributeSet, plain_set
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
@@ -71,6 +72,8 @@ class RouteReader:
         self.is_ipv6 = False
         self.used = 0
         self.count = 0
+        self.found: list[bytes] = []
+        """Encoded prefixes behind the words."""
         self.reach = b"-"
         """The last MP_REACH_NLRI up to its routes, and what it is called in `plain_mp`."""
         self.reach_alone = b""
@@ -102,9 +105,9 @@ class RouteReader:
                 or not data.startswith(MARKER, position)
             ):
                 break
-            closed, runs, count, used = len(self.batches), len(self.sets), self.count, self.used
+            closed, runs, count = len(self.batches), len(self.sets), self.count
             if not self._take_update(data, position + 19, position + length):
-                self._undo(closed, runs, count, used)
+                self._undo(closed, runs, count)
                 break
             position += length
         if self.added_lists:
@@ -116,6 +119,7 @@ class RouteReader:
         """Routes that were decoded elsewhere; None withdraws them."""
         for prefix in prefixes:
             self._turn_to(prefix >= IPV6_BIT)
+            self._spell_out()
             self._reserve(5)
             for word in to_words(prefix):
                 self.words[self.used] = word
@@ -248,6 +252,8 @@ class RouteReader:
     # --- prefixes ---------------------------------------------------------------------------------
 
     def _take_ipv4(self, at: int, end: int) -> bool:
+        if not IS_COMPILED and self._find(at, end):
+            return True
         self._reserve(2 * (end - at))
         octets, words, used = self.octets, self.words, self.used
         while at < end:
@@ -278,6 +284,8 @@ class RouteReader:
         return True
 
     def _take_ipv6(self, at: int, end: int) -> bool:
+        if not IS_COMPILED and self._find(at, end):
+            return True
         self._reserve(5 * (end - at))
         octets, words, used = self.octets, self.words, self.used
         while at < end:
@@ -323,6 +331,25 @@ class RouteReader:
                     word = word >> spare << spare
             self.words[used + number] = word
 
+    def _find(self, at: int, end: int) -> bool:
+        """Interpreted, a pattern does it if they are as usual."""
+        found = nlri_patterns.entries(self.octets, at, end, is_ipv6=self.is_ipv6)
+        if found is None:
+            self._spell_out()
+            return False
+        self.found += found
+        self.count += len(found)
+        return True
+
+    def _spell_out(self) -> None:
+        """The words of what a pattern found."""
+        if self.found:
+            words = nlri_patterns.words_of(self.found, is_ipv6=self.is_ipv6)
+            self.found = []
+            self._reserve(len(words))
+            self._words[self.used : self.used + len(words)] = words
+            self.used += len(words)
+
     # --- the batch --------------------------------------------------------------------------------
 
     def _turn_to(self, is_ipv6: bool) -> None:
@@ -340,21 +367,24 @@ class RouteReader:
             if attribute_set is not None and attribute_set.may_have_well_known:
                 self.has_any_well_known = True
 
-    def _undo(self, closed: int, runs: int, count: int, used: int) -> None:
+    def _undo(self, closed: int, runs: int, count: int) -> None:
         """Back to where an UPDATE began that turned out not to be plain. It may have begun a run,
         lengthened the last one or, with the other family, closed a batch.
         """
         if len(self.batches) != closed:
-            runs = count = used = 0
+            runs = count = 0
         del self.sets[runs:]
         del self.ends[runs:]
         if runs:
             self.ends[runs - 1] = count
         self.count = count
-        self.used = used
+        width = 5 if self.is_ipv6 else 2
+        self.used = min(self.used, width * count)
+        del self.found[count - self.used // width :]
 
     def _flush(self) -> None:
         if self.ends:
+            self._spell_out()
             family = Family.IPV6 if self.is_ipv6 else Family.IPV4
             batch = RouteBatch(family, self._words[: self.used], self.sets, self.ends)
             batch.may_have_well_known = self.has_any_well_known
@@ -363,6 +393,7 @@ class RouteReader:
             self.sets = []
             self.ends = []
         self.used = self.count = 0
+        self.found = []
 
     def _reserve(self, count: int) -> None:
         if self.used + count > len(self._words):

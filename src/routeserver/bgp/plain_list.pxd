@@ -3,6 +3,8 @@ cimport cython
 
 cdef unsigned int EXTENDED, ORIGIN, AS_PATH, NEXT_HOP, MED, AGGREGATOR, COMMUNITIES, MP_REACH
 cdef unsigned int LAST_CODE
+cdef bint IS_COMPILED
+cdef bytes WELL_KNOWN
 cdef unsigned long long PREFERENCE_BITS, ONE
 
 @cython.final

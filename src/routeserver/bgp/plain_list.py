@@ -8,12 +8,16 @@ This module is a kernel: the same source runs interpreted, or compiled with the 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
+from struct import unpack
 from typing import Protocol
 
 from routeserver.net.path import DEFAULT_PREFERENCE, MAX_PREFERENCE
 
+IS_COMPILED = not __file__.endswith(".py")
+"""Where it is not, octets are looked at together: each costs then."""
+
 EXTENDED = 0x10
+WELL_KNOWN = b"\xff\xff"
 
 ORIGIN = 1
 AS_PATH = 2
@@ -76,7 +80,7 @@ class PlainList:
         self.hops = 0
         self.rank_high = 0
         self.rank_low = 0
-        self.octets: Sequence[int] = b""
+        self.octets = b""
         """What is being judged."""
 
     def is_plain(self, raw: bytes, mp: bool) -> bool:
@@ -145,6 +149,8 @@ class PlainList:
             self.rank_low = self._word(value)
             return True
         if code == COMMUNITIES:
+            if not IS_COMPILED and WELL_KNOWN not in raw[value:stop]:
+                return True
             while value < stop:
                 if self.octets[value] == 0xFF and self.octets[value + 1] == 0xFF:
                     self.has_well_known = True
@@ -164,6 +170,12 @@ class PlainList:
             if stop > end:
                 return 0
             at += 2
+            if not IS_COMPILED:
+                asns = unpack(f">{(stop - at) // 4}I", bytes(self.octets[at:stop]))
+                if 0 in asns or self.local_asn in asns or (hops == 0 and asns[0] != self.peer_asn):
+                    return 0
+                hops += len(asns)
+                at = stop
             while at < stop:
                 asn = self._word(at)
                 if asn == 0 or asn == self.local_asn:
@@ -175,6 +187,8 @@ class PlainList:
         return hops
 
     def _word(self, at: int) -> int:
+        if not IS_COMPILED:
+            return int.from_bytes(self.octets[at : at + 4], "big")
         word = self.octets[at]
         word = word << 8 | self.octets[at + 1]
         word = word << 8 | self.octets[at + 2]

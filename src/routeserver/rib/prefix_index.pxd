@@ -1,7 +1,7 @@
 # The C types of prefix_index.py; only the compiler reads them.
 cimport cython
 
-cdef unsigned int LENGTH, QUEUED, UNUSED, FIRST_ROUTE, BEST_PATH, CHANGED_AT
+cdef unsigned int LENGTH, UNUSED, CHANGED_AT
 cdef unsigned long long MASK, WORD
 cdef Py_ssize_t PREPARED, MOVES_A_PREFIX, FEWEST_MOVES
 

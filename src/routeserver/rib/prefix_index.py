@@ -23,6 +23,7 @@ from heapq import heappush, heapreplace
 
 from routeserver.net.prefix import IPV6_BIT
 from routeserver.rib.columns import ArrayColumn, Column, MappedColumn, Numbers, Typecode
+from routeserver.rib.record import CHANGED_AT, LENGTH, OTHER_WORDS, UNUSED
 
 IS_COMPILED = not __file__.endswith(".py")
 HAS_SLOTS = IS_COMPILED
@@ -30,17 +31,6 @@ HAS_SLOTS = IS_COMPILED
 
 MASK = 0xFFFFFFFFFFFFFFFF
 WORD = 0xFFFFFFFF
-
-# Of a record, behind the address: the words in their order, and the bits of the first.
-FIRST_ROUTE = 1
-BEST_PATH = 2
-CHANGED_AT = 3
-"""In a record that is not used: the next such record."""
-OTHER_WORDS = 4
-
-LENGTH = 0xFF
-QUEUED = 0x100
-UNUSED = 0x200
 
 PREPARED = 128
 """Prefixes looked at in one go."""

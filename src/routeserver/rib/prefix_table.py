@@ -20,13 +20,7 @@ from array import array
 from routeserver.net.attribute_set import AttributeSet
 from routeserver.rib.paths import Paths
 from routeserver.rib.prefix_index import PrefixIndex, new_column
-
-# As in `prefix_index`, which says what they are.
-LENGTH = 0xFF
-QUEUED = 0x100
-FIRST_ROUTE = 1
-BEST_PATH = 2
-CHANGED_AT = 3
+from routeserver.rib.record import BEST_PATH, CHANGED_AT, FIRST_ROUTE, LENGTH, QUEUED
 
 _NO_WORDS = array("I")
 
