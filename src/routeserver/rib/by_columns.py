@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from struct import iter_unpack
 from typing import Final, cast
 
@@ -47,16 +47,27 @@ def apply(
     ):
         keys = _keys(words, table.width)
         records = range(index.top, index.top + count)
-        fresh = dict(zip(keys, records, strict=True))
-        if len(fresh) == count and index.by_key.keys().isdisjoint(fresh):
-            index.by_key.update(fresh)
+        if _are_new(index.by_key, keys, records):
             _enter(table, words, records)
             _route(table, _paths(table.paths, sets, ends, generation), generation)
             return count, 0, 0, 0
     return table.apply(words, sets, ends, generation, room)
 
 
-def _keys(words: array[int], width: int) -> Iterable[object]:
+def _are_new(by_key: dict[object, int], keys: Collection[object], numbers: range) -> bool:
+    """Enter them; if any of them is there already, or twice among them, do nothing."""
+    if not by_key.keys().isdisjoint(keys):
+        return False
+    before = len(by_key)
+    by_key.update(zip(keys, numbers, strict=True))
+    if len(by_key) == before + len(keys):
+        return True
+    for key in keys:
+        by_key.pop(key, None)
+    return False
+
+
+def _keys(words: array[int], width: int) -> Collection[object]:
     if width == 1:
         return array("Q", words.tobytes()).tolist()
     return [key for (key,) in iter_unpack("20s", words)]
