@@ -12,9 +12,11 @@ from setuptools import Extension, setup
 
 KERNELS = (
     "routeserver.bgp.plain",
+    "routeserver.bgp.plain_list",
     "routeserver.net.attribute_set",
     "routeserver.rib.choices",
     "routeserver.rib.paths",
+    "routeserver.rib.prefix_index",
     "routeserver.rib.prefix_table",
 )
 

@@ -39,6 +39,10 @@ def main() -> int:
     if arguments.smoke and missing and os.environ.get("ROUTESERVER_REQUIRE_DAEMONS") == "1":
         return 1
     samples = _measure(options, daemons)
+    if arguments.add:
+        before = _read(arguments.results)
+        samples = [*before, *samples]
+        daemons = [name for name in DAEMONS if any(sample.daemon == name for sample in samples)]
     print(f"\n{results.table(samples, daemons)}")
     if arguments.results:
         _write(arguments.results, options, samples)
@@ -46,7 +50,8 @@ def main() -> int:
         arguments.plot.write_text(draw(samples, daemons))
     failed = [sample for sample in samples if sample.error]
     for sample in failed:
-        print(f"\n{sample.measurement} of {sample.daemon} failed: {sample.error}")
+        what = "takes too long" if sample.is_late else "failed"
+        print(f"\n{sample.measurement} of {sample.daemon} {what}: {sample.error}")
     # The others may fail at sizes that they cannot carry; that too is a result.
     return 1 if any(sample.daemon in {"bird", "ours", "ours-pure"} for sample in failed) else 0
 
@@ -71,8 +76,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=default.repeats)
     parser.add_argument("--bfd-sessions", type=int, default=default.bfd_sessions)
     parser.add_argument("--results", type=Path, help="write all samples here, as JSON")
+    parser.add_argument(
+        "--add", action="store_true", help="to what is in --results from other parts of a run"
+    )
     parser.add_argument("--plot", type=Path, help="draw them here, as SVG")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.add and not arguments.results:
+        parser.error("--add needs --results")
+    return arguments
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -132,6 +143,12 @@ def _measure(options: Options, daemons: list[str]) -> list[Sample]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return samples
+
+
+def _read(path: Path) -> list[Sample]:
+    if not path.exists():
+        return []
+    return [Sample(**fields) for fields in json.loads(path.read_text())["samples"]]
 
 
 def _write(path: Path, options: Options, samples: list[Sample]) -> None:

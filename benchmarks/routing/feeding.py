@@ -12,7 +12,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
-from benchmarks.routing.process import BenchmarkError
+from benchmarks.routing.process import BenchmarkError, LateError
 from benchmarks.routing.session import SessionSpec
 
 
@@ -114,7 +114,7 @@ class Feeding:
 
     def _hear(self, deadline: float, what: str) -> None:
         if not self._selector.select(max(0.0, deadline - time.monotonic())):
-            raise BenchmarkError(f"the feeder does not report {what}")
+            raise LateError(f"the feeder does not report {what}")
         data = self._output.read(1 << 16)
         if not data:
             raise BenchmarkError("the feeder has ended; its last words are above")

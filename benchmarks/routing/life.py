@@ -16,38 +16,44 @@ from typing import Final
 
 from benchmarks.routing.daemons.base import Counts, Daemon
 from benchmarks.routing.feeding import Feeding
-from benchmarks.routing.process import BenchmarkError, cpu_seconds, poll, resident_bytes
+from benchmarks.routing.process import LateError, cpu_seconds, poll, resident_bytes
 
 SHORTEST_PAUSE_S: Final = 0.010
 PAUSE_PER_LOOK: Final = 20.0
+LONGEST_LIFE_S: Final = 240.0
+"""Of a daemon, from its feeder's start: what it has not done by then is not waited for."""
 _SETTLE_S: Final = 0.5
 _TRIAL_LOOKS: Final = 15
 
 
 @dataclass(slots=True)
 class Life:
-    """`routes` is how many there will be at most, which decides how long to be patient; `results`
-    is what was measured so far."""
+    """`results` is what was measured so far, which counts even if the rest takes too long."""
 
     daemon: Daemon
     feeding: Feeding
-    routes: int
     results: dict[str, float] = field(default_factory=dict)
     pause_s: float = SHORTEST_PAUSE_S
     looks: int = 0
     cpu_per_look_s: float = 0.0
+    ends_at: float = field(default_factory=lambda: time.monotonic() + LONGEST_LIFE_S)
 
     @property
     def patience_s(self) -> float:
-        """A minute, and a millisecond for each route: many times what the slowest takes."""
-        return 60.0 + self.routes / 1000
+        """What is left of the longest time that a life may take."""
+        return max(1.0, self.ends_at - time.monotonic())
+
+    def settle(self) -> None:
+        """What a new session has left to do comes to an end."""
+        time.sleep(_SETTLE_S)
 
     def calibrate(self) -> None:
         """To be called while the daemon is idle: learns what a look costs.
 
         It first lets what its start and its new sessions have left to do come to an end.
         """
-        time.sleep(2 * _SETTLE_S)
+        self.settle()
+        self.settle()
         times = []
         cpu = self.cpu()
         for _ in range(_TRIAL_LOOKS):
@@ -75,12 +81,20 @@ class Life:
                 pause_s=self.pause_s,
                 pause_per_look=PAUSE_PER_LOOK if self.daemon.walks else 1.0,
             )
-        except BenchmarkError as error:
-            raise BenchmarkError(f"{error}; its last words: {self.daemon.counts()}") from error
+        except LateError as error:
+            last = f"{error}; its last words: {self.daemon.counts()}"
+            raise LateError(last, self.results) from error
+
+    def counted(self, name: str) -> float:
+        """When what the feeder expects of this session came true."""
+        try:
+            return self.feeding.counted(name, self.patience_s)
+        except LateError as error:
+            raise LateError(str(error), self.results) from error
 
     def resident(self) -> int:
         """After a moment in which nothing happens."""
-        time.sleep(_SETTLE_S)
+        self.settle()
         return resident_bytes(self.daemon.pids())
 
     def cpu(self) -> float:

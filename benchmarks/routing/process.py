@@ -21,6 +21,14 @@ class BenchmarkError(Exception):
     """A measurement cannot be made; the text says why."""
 
 
+class LateError(BenchmarkError):
+    """Something takes longer than it may; `values` are what was measured before it."""
+
+    def __init__(self, text: str, values: Mapping[str, float] | None = None) -> None:
+        super().__init__(text)
+        self.values = dict(values or {})
+
+
 def program(name: str) -> str | None:
     """Where it is; also where packages put daemons that a user's PATH leaves out."""
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), SYSTEM_PATH)))
@@ -153,7 +161,7 @@ def poll(
     """Look until true; answers the moment that was known.
 
     Between two looks there is a pause of `pause_s`, or of so many times what the last look took.
-    Raises BenchmarkError when it does not become true in time.
+    Raises LateError when it does not become true in time.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -163,7 +171,7 @@ def poll(
         if there:
             return after
         if after > deadline:
-            raise BenchmarkError(f"{what}: not within {seconds:.0f} s")
+            raise LateError(f"{what}: not within {seconds:.0f} s")
         time.sleep(max(pause_s, (after - before) * pause_per_look))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
+from benchmarks.routing.life import LONGEST_LIFE_S
 from benchmarks.routing.plan import Sample
 
 BASELINE: Final = "bird"
@@ -52,6 +53,7 @@ ROWS: Final = (
     Row("learn, many peers", [("many", "many")], target=0.7),
     Row("memory per route, one peer", [("internet", "bytes_one")], "B", target=1.0),
     Row("memory per route, two peers", [("internet", "bytes_two")], "B", target=1.2),
+    Row("memory per IPv6 route, one peer", [("ipv6", "bytes")], "B", target=1.0),
 )
 
 
@@ -111,17 +113,19 @@ def table(samples: Sequence[Sample], daemons: Sequence[str]) -> str:
     for row in ROWS:
         if not any((row.title, daemon) in found for daemon in daemons):
             continue
-        shown = [_cell(found, row, daemon) for daemon in daemons]
+        shown = [_cell(samples, found, row, daemon) for daemon in daemons]
         target = "" if row.target is None else f"<= {row.target:.1f} x"
         lines.append([row.title, *shown, target])
     parts = [_aligned(lines) if len(lines) > 1 else (), _scaling(samples, daemons), _own(samples)]
     return "\n\n".join("\n".join(part) for part in map(tuple, parts) if part)
 
 
-def _cell(found: Cells, row: Row, daemon: str) -> str:
+def _cell(samples: Sequence[Sample], found: Cells, row: Row, daemon: str) -> str:
     spread = found.get((row.title, daemon))
     if spread is None:
-        return "-"
+        measured = {measurement for measurement, _ in row.sources}
+        late = any(s.is_late and s.daemon == daemon and s.measurement in measured for s in samples)
+        return f"over {LONGEST_LIFE_S / 60:.0f} min" if late else "-"
     shown = _shown(spread, row.unit)
     times = ratio(found, row.title, daemon)
     return shown if times is None else f"{shown} {times.median:5.2f} x"

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from routeserver.net.attribute_set import AttributeSet
-from routeserver.rib import prefix_table
+from routeserver.rib import record as record_words
 from routeserver.rib.fib import find
+from routeserver.rib.prefix_index import PrefixIndex
 from routeserver.rib.prefix_table import PrefixTable
 from routeserver.rib.rib import Rib
 
@@ -42,37 +43,34 @@ def check(rib: Rib) -> None:
 def _check_table(
     table: PrefixTable, uses: Counter[int], by_generation: Counter[tuple[int, int]]
 ) -> None:
-    free = _chain(table, table.free_record)
-    chained: dict[int, int] = {}
-    assert table.half <= table.bucket_count < 2 * table.half
-    assert table.bucket_count >= table.prefixes
-    for bucket in range(table.bucket_count):
-        for record in _chain(table, table.buckets[bucket]):
-            assert record not in chained, "a record is in two chains"
-            chained[record] = bucket
-    assert len(chained) == table.prefixes
-    assert not free & chained.keys()
-    assert free | chained.keys() == set(range(1, table.top)), "a record is lost"
+    index = table.index
+    free = _free(index)
+    placed = [slot & 0xFFFFFFFF for slot in places(index)]
+    assert 4 * index.prefixes <= 3 * (index.mask + 1), "the hash table is too full"
+    assert len(placed) == len(set(placed)) == index.prefixes
+    assert not free & set(placed)
+    assert free | set(placed) == set(range(1, index.top)), "a record is lost"
     queued = list(table.queue[table.queue_head : table.queue_tail])
     assert len(set(queued)) == len(queued), "a prefix waits twice"
     routes_seen: set[int] = set()
     best_paths = 0
-    for record in range(1, table.top):
+    for record in range(1, index.top):
         base = record * table.stride + table.width
-        word = table.records[base]
+        word = index.records[base]
         if record in free:
-            assert word & prefix_table.UNUSED
+            assert word & record_words.UNUSED
+            assert table.best_of(record) == index.records[base + record_words.FIRST_ROUTE] == 0
             continue
-        assert not word & prefix_table.UNUSED
-        assert bool(word & prefix_table.QUEUED) == (record in queued)
-        assert find(table, table.prefix_of(record)) == record
+        assert not word & record_words.UNUSED
+        assert bool(word & record_words.QUEUED) == (record in queued)
+        assert find(table, index.prefix_of(record)) == record
         best = table.best_of(record)
         if best:
             uses[best] += 1
             best_paths += 1
         peers = []
-        route = table.records[base + 2]
-        assert route or best or word & prefix_table.QUEUED, "a prefix without anything stays"
+        route = index.records[base + record_words.FIRST_ROUTE]
+        assert route or best or word & record_words.QUEUED, "a prefix without anything stays"
         while route:
             assert route not in routes_seen
             routes_seen.add(route)
@@ -94,12 +92,23 @@ def _check_table(
     assert free_routes | routes_seen == set(range(1, table.route_top)), "a route is lost"
 
 
-def _chain(table: PrefixTable, record: int) -> set[int]:
+def places(index: PrefixIndex) -> list[int]:
+    """What the hash table holds, in the order of its places; while it grows, both tables."""
+    found = [slot for slot in index.slots[: index.mask + 1] if slot]
+    if index.is_moving:
+        for number in range(index.moved, index.old_mask + 1):
+            slot = index.old_slots[(index.old_start + number) & index.old_mask]
+            found += [slot] if slot else []
+    return found
+
+
+def _free(index: PrefixIndex) -> set[int]:
     found: set[int] = set()
+    record = index.free_record
     while record:
-        assert record not in found, "a chain has a loop"
+        assert record not in found, "a record is free twice"
         found.add(record)
-        record = table.records[record * table.stride + table.width + 1]
+        record = index.records[record * index.stride + index.width + record_words.CHANGED_AT]
     return found
 
 
@@ -114,4 +123,4 @@ def check_empty(rib: Rib, sets: Sequence[AttributeSet] = ()) -> None:
     assert [s for s in rib._paths.sets if s is not None] == []
     assert all(s.slot == 0 for s in sets)
     for table in rib._tables:
-        assert (table.prefixes, table.best_paths) == (0, 0)
+        assert (table.index.prefixes, table.best_paths) == (0, 0)

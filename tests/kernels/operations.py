@@ -17,7 +17,7 @@ from routeserver.net.attribute_set import AttributeSet, set_of
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.net.prefix import Family, Prefix, make_prefix
 from routeserver.net.route_batch import RouteBatch
-from routeserver.rib import prefix_table
+from routeserver.rib import prefix_index
 from routeserver.rib.fib import FibDelta
 from routeserver.rib.path import Path, Source
 from routeserver.rib.rib import Rib
@@ -130,6 +130,34 @@ class Work:
         applied = self.rib.apply(peer_id, RouteBatch.of(family, runs))
         return f"apply {peer_id} {family} {applied}"
 
+    def arrive(self) -> Iterator[str]:
+        """A table in the order of its prefixes, as from a peer that has just come up: interpreted,
+        whole columns are moved then."""
+        random = self.random
+        for peer_id in PEERS[:2]:
+            self.rib.peer_up(Source(peer_id, "rse-1", 1, PEERS.index(peer_id)))
+            self.live.add(peer_id)
+        for family, every in self.prefixes.items():
+            prefixes = sorted(set(every))
+            for peer_id in (PEERS[0], PEERS[0], PEERS[1]):
+                start = random.choice([0, 0, 400])
+                while start < len(prefixes) - 500:
+                    runs = []
+                    for _ in range(random.choice([1, 3, 60])):
+                        size = random.choice([1, 2, 4, 30])
+                        runs.append((random.choice(self.sets[:9]), prefixes[start : start + size]))
+                        start += size
+                    if random.randrange(12) == 0:
+                        # The same prefix twice.
+                        runs.append((random.choice(self.sets), prefixes[start - 1 : start]))
+                    self.rib.set_limit(peer_id, random.choice([None, None, 2500]))
+                    applied = self.rib.apply(peer_id, RouteBatch.of(family, runs))
+                    yield f"arrive {peer_id} {family} {applied}"
+                    if random.randrange(3) == 0:
+                        delta = self.rib.decide(random.choice([10, 50, 5000]), self.now)
+                        yield f"decide {shown(delta)}"
+        yield from self.settle()
+
     def settle(self) -> Iterator[str]:
         """Until nothing waits; then everything that can be asked."""
         while self.rib.pending():
@@ -176,6 +204,9 @@ def digest(lines: Iterator[str] | map[str]) -> str:
 def transcript(seed: int, *, check: bool = False) -> Iterator[str]:
     for phase in range(2):
         work = Work(seed * 2 + phase, None if phase == 0 else 300)
+        yield from work.arrive()
+        if check:
+            invariants.check(work.rib)
         for _ in range(4):
             for _ in range(120):
                 yield work.step()
@@ -192,6 +223,6 @@ def transcript(seed: int, *, check: bool = False) -> Iterator[str]:
 
 if __name__ == "__main__":
     # The source has two ways to find a record; compiled there is but one.
-    prefix_table.HAS_BUCKETS = "--index" not in sys.argv
+    prefix_index.HAS_SLOTS = "--index" not in sys.argv
     for told in transcript(int(sys.argv[1]), check="--check" in sys.argv):
         sys.stdout.write(told + "\n")

@@ -23,10 +23,19 @@ _HEX = (
 )
 _PARTS = [MANDATORY[:4], MANDATORY[4:13], MANDATORY[13:], *map(bytes.fromhex, _HEX)]
 _PARTS += [mp_reach("2001:db8::/32", "2001:db8:1::/48"), mp_reach(), mp_unreach("2001:db8::/32")]
+_PARTS += [
+    mp_reach(
+        *(f"2001:db8:{16 * n:x}::/{44 + n % 5}" for n in range(20)), "2001:db8::1/128", "::/0"
+    ),
+    mp_reach("2001:db8::/32", "2001:db8:0:0:8000::/65", "ff02::/16"),
+]
 _ROUTES = [
     nlri("192.0.2.0/24"),
     nlri("0.0.0.0/0", "10.1.2.3/32"),
     nlri("224.0.0.0/4"),
+    nlri(*(f"10.{n}.{8 * n}.0/{21 + n % 4}" for n in range(30)), "10.0.0.0/8", "192.0.2.1/32"),
+    nlri("10.0.0.0/8", "192.0.0.0/10") + bytes.fromhex("140a011f18c00002"),  # host bits
+    nlri("10.0.0.0/8") + b"\x18\xc0\x00",
     b"\x21",
     b"",
 ]

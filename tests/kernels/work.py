@@ -17,7 +17,7 @@ from routeserver.net.attribute_set import set_of
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.net.prefix import Family, Prefix, family_of, make_prefix
 from routeserver.net.route_batch import RouteBatch
-from routeserver.rib import prefix_table
+from routeserver.rib import prefix_index
 from routeserver.rib.path import Source
 from routeserver.rib.rib import Rib
 from tests.bgp.support import LOCAL_ASN, PEER_ASN
@@ -30,11 +30,18 @@ LISTS = ROUTES // AN_UPDATE // 2
 
 SEEDS = (0x9E3779B97F4A7C15, 0x6A09E667F3BCC908, 0xBB67AE8584CAA73B)
 
-_KERNELS = ("prefix_table.py", "paths.py", "plain.py", "attribute_set.py")
+_KERNELS = (
+    "prefix_index.py",
+    "prefix_table.py",
+    "paths.py",
+    "plain.py",
+    "plain_list.py",
+    "attribute_set.py",
+)
 
 
 class Counting:
-    """Calls of the kernels' functions by name, and the prefixes looked at along hash chains."""
+    """Calls of the kernels' functions by name."""
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -97,28 +104,29 @@ def drop(rib: Rib, peer_id: str) -> dict[str, int]:
     return dict(counting.calls)
 
 
-def longest_chains(rib: Rib) -> dict[str, float]:
-    """The mean number of records before the one that is looked for, by family."""
+def searches(rib: Rib) -> dict[str, float]:
+    """The mean number of places between where a prefix belongs and where it is, by family."""
     found = {}
     for table in rib._tables:
+        index = table.index
         steps = 0
-        for bucket in range(table.bucket_count):
-            length, record = 0, table.buckets[bucket]
-            while record:
-                length += 1
-                record = table.records[record * table.stride + table.width + 1]
-            steps += length * (length - 1) // 2
-        found[str(table.width)] = steps / max(1, table.prefixes)
+        while index.is_moving:
+            index.reserve(0)
+        for at in range(index.mask + 1):
+            slot = index.slots[at]
+            if slot:
+                steps += (at - (slot >> 32 >> index.shift)) & index.mask
+        found[str(table.width)] = steps / max(1, index.prefixes)
     return found
 
 
-def chains_of(prefixes: list[Prefix], seed: int) -> float:
-    """The mean number of others before a prefix in its chain, in a table of these."""
+def search_in(prefixes: list[Prefix], seed: int) -> float:
+    """`searches` in a table of these."""
     rib = Rib(seed=seed)
     rib.peer_up(Source("rsp-a", "rse-1", 1, 1))
     shared = set_of(PathAttributes(Origin.IGP, (), IPv4Address("10.0.0.2")))
     rib.apply("rsp-a", RouteBatch.of(family_of(prefixes[0]), [(shared, prefixes)]))
-    return max(longest_chains(rib).values())
+    return max(searches(rib).values())
 
 
 def awkward() -> dict[str, float]:
@@ -139,7 +147,7 @@ def awkward() -> dict[str, float]:
         "/24s": [make_prefix(n << 8, 24, four) for n in count],
         "every sixteenth /24": [make_prefix(n << 12, 24, four) for n in count],
     }
-    return {name: max(chains_of(p, seed) for seed in SEEDS) for name, p in tables.items()}
+    return {name: max(search_in(p, seed) for seed in SEEDS) for name, p in tables.items()}
 
 
 def measure(family: Family) -> dict[str, object]:
@@ -148,7 +156,7 @@ def measure(family: Family) -> dict[str, object]:
     return {
         "first": learn(rib, data, "rsp-a", 1),
         "second": learn(rib, data, "rsp-b", 2),
-        "chains": longest_chains(rib),
+        "searches": searches(rib),
         "again": learn(rib, data, "rsp-b", 2),
         "switched": drop(rib, "rsp-a"),
         "gone": drop(rib, "rsp-b"),
@@ -156,6 +164,6 @@ def measure(family: Family) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    prefix_table.HAS_BUCKETS = True  # as compiled
+    prefix_index.HAS_SLOTS = True  # as compiled
     counted: dict[str, object] = {family.name: measure(family) for family in Family}
     sys.stdout.write(json.dumps({**counted, "awkward": awkward()}))

@@ -264,7 +264,7 @@ class Play:
         assert rib is not None
         _same("peers of the RIB", rib._generations.peers, {})
         _same("paths left", [s for s in rib._paths.sets if s is not None], [])
-        _same("prefixes left", [table.prefixes for table in rib._tables], [0, 0])
+        _same("prefixes left", [table.index.prefixes for table in rib._tables], [0, 0])
         pending = self.speaker._around.pending
         _same("pending connections", (len(pending), dict(pending._counts)), (0, {}))
         await self.speaker.close()

@@ -37,7 +37,7 @@ def failover(
             setup = Setup(folder, ADDRESS, peers, is_ipv6=kind is Kind.IPV6)
             remote = daemon.start(setup)
             feeding.add(session_specs(files, kind, count, remote, peers))
-            life = Life(daemon, feeding, 2 * count)
+            life = Life(daemon, feeding)
             _measure(life, count, listening=listening)
             return life.results
         finally:
@@ -77,12 +77,12 @@ def _measure(life: Life, count: int, *, listening: bool) -> None:
     if listening:
         feeding.open([LISTENER.name])
         feeding.expect(LISTENER.name, "announced", count)
-        feeding.counted(LISTENER.name, life.patience_s)
+        life.counted(LISTENER.name)
         feeding.expect(LISTENER.name, "marked", count)
     before = life.daemon.counts()
     started = feeding.close([FIRST.name])
     if listening:
-        results["switch_listener"] = feeding.counted(LISTENER.name, life.patience_s) - started
+        results["switch_listener"] = life.counted(LISTENER.name) - started
     elif before.best_via is not None or before.changes is not None:
         switched = life.reach("switch", lambda seen: _switched(before, seen) >= count)
         results["switch"] = switched - started

@@ -73,7 +73,7 @@ def load(
                 idling.forget(names)
                 with Companion("api_client", _request(daemon)) as client:
                     watched = Watched()
-                    life = Life(daemon, pushing, 2 * count)
+                    life = Life(daemon, pushing)
                     life.calibrate()
                     for pair in pairs:
                         _round(life, pair, count, watched)

@@ -42,7 +42,7 @@ def many(
                 )
                 for peer, path in zip(peers, paths, strict=True)
             )
-            life = Life(daemon, feeding, number * each)
+            life = Life(daemon, feeding)
             feeding.open(names)
             life.calibrate()
             started = feeding.push(names)

@@ -91,9 +91,11 @@ class AttributeTable:
             self.forget_all()
         self.entries[key] = decoded
 
-    def make_room(self, octets: int) -> None:
-        """For another plain list of so many octets."""
-        self._octets += octets + _PLAIN_OCTETS
+    def note_plain(self, lists: int, octets: int) -> None:
+        """So many plain lists, of so many octets together, were added: by one read, which is what
+        the bound may be exceeded by for as long as that takes.
+        """
+        self._octets += octets + lists * _PLAIN_OCTETS
         if self._octets > _MAX_OCTETS:
             self.forget_all()
 

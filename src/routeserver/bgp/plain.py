@@ -15,8 +15,9 @@ from array import array
 from collections.abc import Sequence
 from typing import Protocol
 
+from routeserver.bgp import nlri_patterns
+from routeserver.bgp.plain_list import PlainList
 from routeserver.net.attribute_set import AttributeCodec, AttributeSet, plain_set
-from routeserver.net.path import DEFAULT_PREFERENCE, MAX_PREFERENCE
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
 from routeserver.net.route_batch import RouteBatch, to_words
 
@@ -31,39 +32,9 @@ UPDATE = 2
 SMALLEST = 23
 EXTENDED = 0x10
 
-ORIGIN = 1
-AS_PATH = 2
-NEXT_HOP = 3
-MED = 4
-AGGREGATOR = 7
-COMMUNITIES = 8
 MP_REACH = 14
 MP_UNREACH = 15
-LAST_CODE = 32
-
-# By code: which of the flags count, how they have to be, the length of the value, or the unit that
-# it is a non-zero multiple of (1 for any). The length of MP_REACH_NLRI was looked at before.
-USUAL = {
-    ORIGIN: (0xE0, 0x40, 1, 0),
-    AS_PATH: (0xE0, 0x40, 0, 1),
-    NEXT_HOP: (0xE0, 0x40, 4, 0),
-    MED: (0xE0, 0x80, 4, 0),
-    6: (0xE0, 0x40, 0, 0),  # ATOMIC_AGGREGATE
-    AGGREGATOR: (0xC0, 0xC0, 8, 0),
-    COMMUNITIES: (0xC0, 0xC0, 0, 4),
-    MP_REACH: (0xE0, 0x80, 0, 1),
-    16: (0xC0, 0xC0, 0, 8),  # EXTENDED_COMMUNITIES
-    32: (0xC0, 0xC0, 0, 12),  # LARGE_COMMUNITIES
-}
 FIRST_MULTICAST = 0xE0000000
-ONE = 1
-"""In 64 bits, which it takes to be shifted by the code of LARGE_COMMUNITIES."""
-PREFERENCE_BITS = (MAX_PREFERENCE - DEFAULT_PREFERENCE) << 18
-
-
-def _column(values: dict[int, int], unknown: int = 0xFF) -> array[int]:
-    """Indexed by attribute code; what stands for unknown ones matches no flags."""
-    return array("B", [values.get(code, unknown) for code in range(LAST_CODE + 1)])
 
 
 class SetTable(AttributeCodec, Protocol):
@@ -74,8 +45,8 @@ class SetTable(AttributeCodec, Protocol):
     plain: dict[bytes, AttributeSet]
     plain_mp: dict[bytes, AttributeSet]
 
-    def make_room(self, octets: int) -> None:
-        """Another list of so many octets is about to be added."""
+    def note_plain(self, lists: int, octets: int) -> None:
+        """So many lists, of so many octets together, were added."""
 
     def accepts_next_hop(self, octets: bytes) -> bool: ...
 
@@ -91,8 +62,7 @@ class RouteReader:
         self._table = table
         self.plain = table.plain
         self.plain_mp = table.plain_mp
-        self.local_asn = local_asn
-        self.peer_asn = peer_asn
+        self.judge = PlainList(table, local_asn, peer_asn)
         self.ipv4 = Family.IPV4 in families
         self.ipv6 = Family.IPV6 in families
         self.max_octets = 4096
@@ -102,29 +72,18 @@ class RouteReader:
         self.is_ipv6 = False
         self.used = 0
         self.count = 0
-        self.masks = _column({code: mask for code, (mask, _, _, _) in USUAL.items()}, 0)
-        self.kinds = _column({code: kind for code, (_, kind, _, _) in USUAL.items()})
-        self.lengths = _column({code: length for code, (_, _, length, _) in USUAL.items()})
-        self.units = _column({code: unit for code, (_, _, _, unit) in USUAL.items()})
-        self.accepted_hop = 0
-        """The last next hop there was nothing to say against; 0.0.0.0 never is one."""
+        self.found: list[bytes] = []
+        """Encoded prefixes behind the words."""
         self.reach = b"-"
         """The last MP_REACH_NLRI up to its routes, and what it is called in `plain_mp`."""
         self.reach_alone = b""
-        self.accepted_octets = b""
-        """The same of IPv6."""
-        self.has_well_known = False
-        """The list that was judged last."""
         self.has_any_well_known = False
-        """Any of the batch."""
-        self.origin = 0
-        self.hops = 0
-        self.rank_high = 0
-        self.rank_low = 0
-        self.octets: Sequence[int] = b""
-        """What is being read."""
-        self.judged: Sequence[int] = b""
-        """What holds the attribute list that is being judged."""
+        """Any list of the batch."""
+        self.added_lists = 0
+        self.added_octets = 0
+        """Of lists that `table` has not been told of."""
+        self.octets = b""
+        """What is being read; good while `read` runs."""
         self._words = array("I", bytes(4 * 1024))
         self.words = self._words
 
@@ -146,17 +105,21 @@ class RouteReader:
                 or not data.startswith(MARKER, position)
             ):
                 break
-            closed, runs, count, used = len(self.batches), len(self.sets), self.count, self.used
+            closed, runs, count = len(self.batches), len(self.sets), self.count
             if not self._take_update(data, position + 19, position + length):
-                self._undo(closed, runs, count, used)
+                self._undo(closed, runs, count)
                 break
             position += length
+        if self.added_lists:
+            self._table.note_plain(self.added_lists, self.added_octets)
+            self.added_lists = self.added_octets = 0
         return position
 
     def add(self, attribute_set: AttributeSet | None, prefixes: Sequence[Prefix]) -> None:
         """Routes that were decoded elsewhere; None withdraws them."""
         for prefix in prefixes:
             self._turn_to(prefix >= IPV6_BIT)
+            self._spell_out()
             self._reserve(5)
             for word in to_words(prefix):
                 self.words[self.used] = word
@@ -187,11 +150,10 @@ class RouteReader:
             return withdrawn > 0 and nlri == end and self._withdraw4(start + 2, middle)
         if nlri == end:
             return withdrawn == 0 and self.ipv6 and self._take_mp(data, first, end)
-        raw = data[first:nlri]
+        raw = self.octets[first:nlri]
         attribute_set = self.plain.get(raw)
         if attribute_set is None:
-            self.judged = self.octets
-            attribute_set = self._judge(raw, first, False)
+            attribute_set = self._make(raw, False)
             if attribute_set is None:
                 return False
         if withdrawn > 0 and not self._withdraw4(start + 2, middle):
@@ -257,15 +219,14 @@ class RouteReader:
         if hops & ~0x30 or hops == 0x30 or hops == 0 or nlri >= stop:
             return False
         if not data.startswith(self.reach, value):
-            self.reach = data[value:nlri]
+            self.reach = self.octets[value:nlri]
             self.reach_alone = (MP_REACH_16 if hops == 16 else MP_REACH_32) + self.reach
-        raw = self.reach_alone + data[stop:end]
+        raw = self.reach_alone + self.octets[stop:end]
         if at > first:
-            raw = data[first:at] + raw
+            raw = self.octets[first:at] + raw
         attribute_set = self.plain_mp.get(raw)
         if attribute_set is None:
-            self.judged = raw
-            attribute_set = self._judge(raw, 0, True)
+            attribute_set = self._make(raw, True)
             if attribute_set is None:
                 return False
         self._turn_to(True)
@@ -274,123 +235,25 @@ class RouteReader:
         self._end_run(attribute_set)
         return True
 
-    # --- attributes -------------------------------------------------------------------------------
-
-    def _judge(self, raw: bytes, start: int, mp: bool) -> AttributeSet | None:
-        """A list that was not met before: its set if it is plain. `judged` holds it, at `start`."""
-        if not self._is_plain(raw, start, mp):
+    def _make(self, raw: bytes, mp: bool) -> AttributeSet | None:
+        """A list that was not met before: its set if it is plain."""
+        judge = self.judge
+        if not judge.is_plain(raw, mp):
             return None
-        self._table.make_room(len(raw))
-        made = plain_set(raw, self.rank_high, self.rank_low, self._table, self.has_well_known)
+        made = plain_set(raw, judge.rank_high, judge.rank_low, self._table, judge.has_well_known)
+        self.added_lists += 1
+        self.added_octets += len(raw)
         if mp:
             self.plain_mp[raw] = made
         else:
             self.plain[raw] = made
         return made
 
-    def _is_plain(self, raw: bytes, start: int, mp: bool) -> bool:
-        """Judge a whole list; leaves its rank in `rank_high` and `rank_low`."""
-        at = start
-        end = start + len(raw)
-        seen = 0
-        self.origin = self.hops = self.rank_low = 0
-        self.has_well_known = False
-        while at + 3 <= end:
-            flags = self.judged[at]
-            code = self.judged[at + 1]
-            value = at + (4 if flags & EXTENDED else 3)
-            if value > end or code > LAST_CODE or seen >> code & 1:
-                return False
-            length = self.judged[value - 1]
-            if flags & EXTENDED:
-                length |= self.judged[value - 2] << 8
-            stop = value + length
-            unit = self.units[code]
-            if (
-                stop > end
-                or flags & self.masks[code] != self.kinds[code]
-                or (unit > 0 and (length == 0 or length % unit > 0))
-                or (unit == 0 and length != self.lengths[code])
-                or not self._is_usual(raw, start, code, value, stop)
-            ):
-                return False
-            seen |= ONE << code
-            at = stop
-        # ORIGIN, AS_PATH and one next hop have to be there.
-        required = 1 << ORIGIN | 1 << AS_PATH | 1 << (MP_REACH if mp else NEXT_HOP)
-        if at != end or seen & (required | 1 << NEXT_HOP | 1 << MP_REACH) != required:
-            return False
-        self.rank_high = PREFERENCE_BITS | self.hops << 2 | self.origin
-        return True
-
-    def _is_usual(self, raw: bytes, start: int, code: int, value: int, stop: int) -> bool:
-        """Whether there is nothing to say against the value of a known attribute of the right kind
-        and size.
-        """
-        if code == ORIGIN:
-            self.origin = self.judged[value]
-            return self.origin <= 2
-        if code == AS_PATH:
-            self.hops = self._path_length(value, stop)
-            return self.hops > 0
-        if code == NEXT_HOP:
-            hop = self._word(value)
-            if hop == self.accepted_hop and hop > 0:
-                return True
-            if not self._table.accepts_next_hop(raw[value - start : stop - start]):
-                return False
-            self.accepted_hop = hop
-            return True
-        if code == MP_REACH:
-            # Beside an NLRI field it may be of any length; which of the two is wanted, comes later.
-            octets = raw[value - start + 4 : value - start + 20]
-            if octets != self.accepted_octets:
-                if stop - value <= 20 or not self._table.accepts_next_hop(octets):
-                    return False
-                self.accepted_octets = octets
-            return True
-        if code == MED:
-            self.rank_low = self._word(value)
-            return True
-        if code == COMMUNITIES:
-            while value < stop:
-                if self.judged[value] == 0xFF and self.judged[value + 1] == 0xFF:
-                    self.has_well_known = True
-                value += 4
-            return True
-        return code != AGGREGATOR or self._word(value) > 0  # RFC 7607
-
-    def _path_length(self, at: int, end: int) -> int:
-        """The AS numbers of an AS_PATH of sequences that starts with the peer and does not contain
-        us; 0 for any other.
-        """
-        hops = 0
-        while at < end:
-            if at + 2 > end or self.judged[at] != 2 or self.judged[at + 1] == 0:
-                return 0
-            stop = at + 2 + 4 * self.judged[at + 1]
-            if stop > end:
-                return 0
-            at += 2
-            while at < stop:
-                asn = self._word(at)
-                if asn == 0 or asn == self.local_asn:
-                    return 0
-                if hops == 0 and asn != self.peer_asn:
-                    return 0
-                hops += 1
-                at += 4
-        return hops
-
-    def _word(self, at: int) -> int:
-        word = self.judged[at]
-        word = word << 8 | self.judged[at + 1]
-        word = word << 8 | self.judged[at + 2]
-        return word << 8 | self.judged[at + 3]
-
     # --- prefixes ---------------------------------------------------------------------------------
 
     def _take_ipv4(self, at: int, end: int) -> bool:
+        if not IS_COMPILED and self._find(at, end):
+            return True
         self._reserve(2 * (end - at))
         octets, words, used = self.octets, self.words, self.used
         while at < end:
@@ -421,6 +284,8 @@ class RouteReader:
         return True
 
     def _take_ipv6(self, at: int, end: int) -> bool:
+        if not IS_COMPILED and self._find(at, end):
+            return True
         self._reserve(5 * (end - at))
         octets, words, used = self.octets, self.words, self.used
         while at < end:
@@ -430,12 +295,15 @@ class RouteReader:
                 return False
             if length >= 8 and octets[at + 1] == 0xFF:
                 return False
-            if length <= 64 and not IS_COMPILED:
-                # The same in fewer steps, each of which costs when nothing is compiled.
-                word = int.from_bytes(octets[at + 1 : at + 1 + size], "big") << (64 - 8 * size)
-                word = word >> (64 - length) << (64 - length)
-                words[used] = word >> 32
-                words[used + 1] = word & 0xFFFFFFFF
+            if length <= 64:
+                # Nearly all: in one number.
+                upper = 0
+                for i in range(at + 1, at + 1 + size):
+                    upper = upper << 8 | octets[i]
+                if length > 0:
+                    upper = upper >> (8 * size - length) << (64 - length)
+                words[used] = upper >> 32
+                words[used + 1] = upper & 0xFFFFFFFF
                 words[used + 2] = words[used + 3] = 0
             else:
                 self._take_address(at + 1, length, used)
@@ -463,6 +331,25 @@ class RouteReader:
                     word = word >> spare << spare
             self.words[used + number] = word
 
+    def _find(self, at: int, end: int) -> bool:
+        """Interpreted, a pattern does it if they are as usual."""
+        found = nlri_patterns.entries(self.octets, at, end, is_ipv6=self.is_ipv6)
+        if found is None:
+            self._spell_out()
+            return False
+        self.found += found
+        self.count += len(found)
+        return True
+
+    def _spell_out(self) -> None:
+        """The words of what a pattern found."""
+        if self.found:
+            words = nlri_patterns.words_of(self.found, is_ipv6=self.is_ipv6)
+            self.found = []
+            self._reserve(len(words))
+            self._words[self.used : self.used + len(words)] = words
+            self.used += len(words)
+
     # --- the batch --------------------------------------------------------------------------------
 
     def _turn_to(self, is_ipv6: bool) -> None:
@@ -480,21 +367,24 @@ class RouteReader:
             if attribute_set is not None and attribute_set.may_have_well_known:
                 self.has_any_well_known = True
 
-    def _undo(self, closed: int, runs: int, count: int, used: int) -> None:
+    def _undo(self, closed: int, runs: int, count: int) -> None:
         """Back to where an UPDATE began that turned out not to be plain. It may have begun a run,
         lengthened the last one or, with the other family, closed a batch.
         """
         if len(self.batches) != closed:
-            runs = count = used = 0
+            runs = count = 0
         del self.sets[runs:]
         del self.ends[runs:]
         if runs:
             self.ends[runs - 1] = count
         self.count = count
-        self.used = used
+        width = 5 if self.is_ipv6 else 2
+        self.used = min(self.used, width * count)
+        del self.found[count - self.used // width :]
 
     def _flush(self) -> None:
         if self.ends:
+            self._spell_out()
             family = Family.IPV6 if self.is_ipv6 else Family.IPV4
             batch = RouteBatch(family, self._words[: self.used], self.sets, self.ends)
             batch.may_have_well_known = self.has_any_well_known
@@ -503,6 +393,7 @@ class RouteReader:
             self.sets = []
             self.ends = []
         self.used = self.count = 0
+        self.found = []
 
     def _reserve(self, count: int) -> None:
         if self.used + count > len(self._words):

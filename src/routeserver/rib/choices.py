@@ -23,6 +23,7 @@ def choices(
     which may be unusable, in no order. Number 0 is no best path.
     """
     width = table.width
+    index = table.index
     numbers = array("I", bytes(4 * (end - start)))
     view, source = numbers, words
     found: list[tuple[int, ...]] = [()]
@@ -34,7 +35,7 @@ def choices(
             b = source[at + 1]
             c = source[at + 2]
             d = source[at + 3]
-        record = table.find(source[at], b, c, d, source[at + width])
+        record = index.find(source[at], b, c, d, source[at + width])
         best = table.best_of(record) if record else 0
         if best == 0:
             continue

@@ -17,8 +17,8 @@ def find(table: PrefixTable, prefix: Prefix) -> int:
     """The record of a prefix in the table of its family, 0 if there is none."""
     words = to_words(prefix)
     if len(words) == 2:
-        return table.find(words[0], 0, 0, 0, words[1])
-    return table.find(*words)
+        return table.index.find(words[0], 0, 0, 0, words[1])
+    return table.index.find(*words)
 
 
 class Fib(Mapping[Prefix, Path]):
@@ -43,18 +43,18 @@ class Fib(Mapping[Prefix, Path]):
 
     def __iter__(self) -> Iterator[Prefix]:
         for table in self._tables:
-            for record in range(1, table.top):
+            for record in range(1, table.index.top):
                 if table.best_of(record):
-                    yield table.prefix_of(record)
+                    yield table.index.prefix_of(record)
 
     def slices(self, size: int) -> Iterator[list[Prefix]]:
         """All prefixes, found by looking at `size` records at a time; few or none may be in a
         slice. The table may change between two slices: what comes meanwhile may be missed.
         """
         for table in self._tables:
-            for start in range(1, table.top, size):
-                records = range(start, min(start + size, table.top))
-                yield [table.prefix_of(record) for record in records if table.best_of(record)]
+            for start in range(1, table.index.top, size):
+                records = range(start, min(start + size, table.index.top))
+                yield [table.index.prefix_of(record) for record in records if table.best_of(record)]
 
     def __len__(self) -> int:
         return sum(table.best_paths for table in self._tables)

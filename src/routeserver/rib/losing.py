@@ -21,7 +21,7 @@ def losing(
     """`leaving` are numbers of peers; the answers are those of `Rib.losing`."""
     for table in tables:
         record = 1
-        while record < table.top:
+        while record < table.index.top:
             if record % slice_size == 0:
                 yield None
             best = table.best_of(record)
@@ -32,5 +32,5 @@ def losing(
                     if paths.peer_of(path) not in leaving and not paths.is_unusable(path)
                 ]
                 ordered = best_first(others)
-                yield table.prefix_of(record), path_of(best), ordered[0] if ordered else None
+                yield table.index.prefix_of(record), path_of(best), ordered[0] if ordered else None
             record += 1

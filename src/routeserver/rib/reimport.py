@@ -31,8 +31,8 @@ def reimport(
     """`peer` is its number. Each step looks at `slice_size` prefixes."""
     for table, family in zip(tables, Family, strict=True):
         start = 1
-        while start < table.top:
-            end = min(start + slice_size, table.top)
+        while start < table.index.top:
+            end = min(start + slice_size, table.index.top)
             for path, prefixes in _routes(table, paths, peer, range(start, end)).items():
                 generation = paths.generation_of(path)
                 runs = _judged_again(paths, path, prefixes, policy)
@@ -49,7 +49,7 @@ def _routes(table: PrefixTable, paths: Paths, peer: int, records: range) -> dict
     for record in records:
         for path in table.routes_of(record):
             if paths.peer_of(path) == peer:
-                found.setdefault(path, []).append(table.prefix_of(record))
+                found.setdefault(path, []).append(table.index.prefix_of(record))
     return found
 
 

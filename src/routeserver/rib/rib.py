@@ -18,6 +18,7 @@ from heapq import nsmallest
 
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
 from routeserver.net.route_batch import RouteBatch, to_words
+from routeserver.rib import by_columns
 from routeserver.rib.counts import Applied, Counts, PeerCounts
 from routeserver.rib.decision import best_first
 from routeserver.rib.fib import Fib, FibDelta, find
@@ -27,6 +28,7 @@ from routeserver.rib.losing import losing
 from routeserver.rib.path import Path, Source
 from routeserver.rib.path_objects import PathObjects
 from routeserver.rib.paths import LIVE, STALE, Paths
+from routeserver.rib.prefix_index import IS_COMPILED
 from routeserver.rib.prefix_table import PrefixTable
 from routeserver.rib.reimport import asks_not_to_be_kept, reimport
 
@@ -40,6 +42,10 @@ _FIRST_PAGE = 1024
 _LONGEST_PAGE = 2048
 """Of `routes`: finding a page takes one look at the whole table, some milliseconds for a million
 prefixes, and its size times a little."""
+
+# Interpreted, whole columns are moved where the compiled loops go from prefix to prefix.
+_apply = PrefixTable.apply if IS_COMPILED else by_columns.apply
+_decide = PrefixTable.decide if IS_COMPILED else by_columns.decide
 
 _UNLIMITED = 1 << 62
 
@@ -95,8 +101,8 @@ class Rib:
         room = _UNLIMITED
         if peer.limit is not None:
             room = max(0, peer.limit - self._generations.count(peer, LIVE))
-        new, updated, withdrawn, over = self._tables[family].apply(
-            batch.words, batch.sets, batch.ends, peer.current[family], room
+        new, updated, withdrawn, over = _apply(
+            self._tables[family], batch.words, batch.sets, batch.ends, peer.current[family], room
         )
         peer.discarded += over
         return Applied(new, updated, withdrawn, over)
@@ -229,7 +235,7 @@ class Rib:
     ) -> None:
         newcomers: list[Prefix] = []
         gone: list[Prefix] = []
-        words, lost = table.decide(max(0, budget), tick, admits, newcomers, gone)
+        words, lost = _decide(table, max(0, budget), tick, admits, newcomers, gone)
         delta.add(Family.IPV4 if table.width == 1 else Family.IPV6, words, lost)
         for prefix in gone:
             self._refused.pop(prefix, None)
@@ -357,7 +363,7 @@ class Rib:
     def _next_prefixes(self, last: Prefix, count: int) -> list[Prefix]:
         """The `count` lowest prefixes behind `last`, in order."""
         if last < IPV6_BIT:
-            found = self._tables[0].next_prefixes(last, count)
+            found = self._tables[0].index.next_prefixes(last, count)
             if found:
                 return found
-        return self._tables[1].next_prefixes(max(last, IPV6_BIT - 1), count)
+        return self._tables[1].index.next_prefixes(max(last, IPV6_BIT - 1), count)

@@ -25,7 +25,7 @@ from routeserver.rib.fib import FibDelta
 from routeserver.rib.import_policy import ImportPolicy
 from routeserver.rib.keeping import Action, Keeping
 from routeserver.rib.path import Source
-from routeserver.rib.prefix_table import IS_COMPILED
+from routeserver.rib.prefix_index import IS_COMPILED
 from routeserver.rib.restart import Demote, RestartTerms
 from routeserver.rib.retention import Drop, Hold, Retention, Sweep
 from routeserver.rib.rib import Rib

@@ -33,7 +33,7 @@ from routeserver.net.route_batch import RouteBatch, prefixes_of
 from routeserver.net.sharded_dict import ShardedDict
 from routeserver.rib.fib import Fib, FibDelta
 from routeserver.rib.path import Path
-from routeserver.rib.prefix_table import IS_COMPILED
+from routeserver.rib.prefix_index import IS_COMPILED
 
 log = structlog.get_logger()
 
