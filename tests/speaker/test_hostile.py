@@ -153,6 +153,26 @@ async def test_connections_that_say_nothing_are_limited_by_address(
     await speaker.close()
 
 
+async def test_strangers_take_no_room_from_peers(
+    sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    limits = Limits(max_pending_connections=1, max_pending_strangers=2)
+    speaker = Speaker(listen=fabric.listen, port=0, clock=time.monotonic, sink=sink, limits=limits)
+    await speaker.converge(TWO_PEERS)
+    strangers = [await _raw(fabric, f"127.77.9.{n}") for n in range(1, 3)]
+    for reader, _ in strangers:
+        await reader.readexactly(21)  # refused, and lingering until they hang up
+    reader, writer = await _raw(fabric, "127.77.9.3")
+    with suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    await Router(A, 65_001).connect(fabric)
+    await sink.until_up("rsp-a")
+    assert len(speaker._around.strangers) == 2
+    for _, each in (*strangers, (reader, writer)):
+        each.close()
+    await speaker.close()
+
+
 async def test_a_silent_connection_has_a_deadline(
     speaker: Speaker, fabric: EphemeralFabric, monkeypatch: pytest.MonkeyPatch
 ) -> None:

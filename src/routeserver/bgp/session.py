@@ -56,6 +56,7 @@ class Session:
         self._out: list[bytes] = []
         self._events: list[Event] = []
         self._reads_plain = False
+        self._is_tired = False
         self._negotiated: Negotiated | None = None
         self._timers = Timers()
         self._receiver: Receiver | None = None
@@ -69,13 +70,18 @@ class Session:
         self._step(FsmEvent.CONNECTION_OPENED, now)
         return self._take_events()
 
-    def receive(self, data: bytes, now: float) -> list[Event]:
-        """Any number of octets from the peer, cut anywhere."""
+    def receive(self, data: bytes, now: float, effort: int | None = None) -> list[Event]:
+        """Any number of octets from the peer, cut anywhere.
+
+        `effort` bounds the work: messages that take a full look count one, and one more for each
+        1024 octets. What is left then waits in `take_back`.
+        """
         if self._is_over:
             return []
         framer = self._framer
         framer.feed(data)
-        while not self._is_over:
+        self._is_tired = False
+        while not self._is_over and (effort is None or effort > 0):
             if self._reads_plain and self._receiving.read_plain(framer):
                 self._timers.restart_hold(now)
             try:
@@ -84,10 +90,21 @@ class Session:
                 self._fail(error, now)
                 break
             if frame is None:
-                break
+                return self._take_events()
             message_type, body = frame
+            if effort is not None:
+                effort -= 1 + (len(body) >> 10)
             self._step(_FACTS[message_type], now, body, message_type)
+        self._is_tired = effort is not None and effort <= 0
         return self._take_events()
+
+    def take_back(self) -> bytes:
+        """After `receive` with an effort: what it did not come to. It is to be given to it again,
+        before what has come since.
+        """
+        if self._is_over or not self._is_tired:
+            return b""
+        return self._framer.take_back()
 
     def connection_lost(self, now: float) -> list[Event]:
         """TCP is gone; nothing more can be sent."""

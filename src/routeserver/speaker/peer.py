@@ -87,6 +87,7 @@ class Peer:
             clock=around.clock,
             unanswered=self._refresh_unanswered,
         )
+        self._up_at = 0.0
         self._removed = False
 
     @property
@@ -313,6 +314,7 @@ class Peer:
     def _up(self, connection: Connection, event: Established) -> None:
         self._opening = None
         self._established = connection
+        self._up_at = self._around.clock()
         self.negotiated = event
         self._ignored_updates.session_up()
         peer_id = self.spec.peer_id
@@ -360,8 +362,10 @@ class Peer:
 
     def _closed(self, connection: Connection, event: SessionClosed, reason: str) -> None:
         restart = None if self.negotiated is None else self.negotiated.graceful_restart
-        if endings.is_failure(event) and not self._removed:
-            pause_s = self.idle_hold.failed(self._around.clock())
+        now = self._around.clock()
+        lasted_s = now - self._up_at if connection is self._established else 0.0
+        if endings.is_failure(event, lasted_s) and not self._removed:
+            pause_s = self.idle_hold.failed(now)
             if pause_s:
                 _log.warning(
                     "peer_flaps",

@@ -48,6 +48,9 @@ class Surroundings:
     limits: Limits
     slice_size: int
     pending: PendingConnections
+    """Of configured peers."""
+    strangers: PendingConnections
+    """Those of everybody else have a room of their own, so that they cannot fill the peers'."""
     log_limit: LogLimit
     is_bfd_up: Callable[[str], bool]
     started_at: float
@@ -150,6 +153,7 @@ class RunningRouteServer:
                 endpoint.endpoint_id,
                 endpoint.address,
                 pending=self._around.pending,
+                strangers=self._around.strangers,
                 log_limit=self._around.log_limit,
                 clock=self._around.clock,
                 write_buffer_bytes=self._around.limits.write_buffer_bytes,
