@@ -81,7 +81,10 @@ class Session:
         framer = self._framer
         framer.feed(data)
         self._is_tired = False
-        while not self._is_over and (effort is None or effort > 0):
+        while not self._is_over:
+            if effort is not None and effort <= 0:
+                self._is_tired = True
+                break
             if self._reads_plain and self._receiving.read_plain(framer):
                 self._timers.restart_hold(now)
             try:
@@ -90,12 +93,11 @@ class Session:
                 self._fail(error, now)
                 break
             if frame is None:
-                return self._take_events()
+                break
             message_type, body = frame
             if effort is not None:
                 effort -= 1 + (len(body) >> 10)
             self._step(_FACTS[message_type], now, body, message_type)
-        self._is_tired = effort is not None and effort <= 0
         return self._take_events()
 
     def take_back(self) -> bytes:

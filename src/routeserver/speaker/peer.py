@@ -19,7 +19,7 @@ from typing import Final, assert_never
 
 import structlog
 
-from routeserver.bgp.errors import Notification
+from routeserver.bgp.errors import ErrorCode, Notification
 from routeserver.bgp.events import (
     EndOfRib,
     Established,
@@ -37,7 +37,7 @@ from routeserver.rib.path import Source
 from routeserver.speaker import cease, endings, tcp
 from routeserver.speaker.connection import Connection
 from routeserver.speaker.idle_hold import IdleHold
-from routeserver.speaker.ignored_updates import IgnoredUpdates
+from routeserver.speaker.ignored_updates import BYTES_LOGGED, IgnoredUpdates
 from routeserver.speaker.intake import NOTIFICATIONS, REASONS, Excess, Intake
 from routeserver.speaker.refreshing import Refreshing
 from routeserver.speaker.session_settings import Effect, effects, restart_terms
@@ -331,6 +331,8 @@ class Peer:
             is_restarting=restart is not None and restart.restarting,
         )
         self.intake.session_up()
+        if not event.hold_time_s:
+            connection.set_options(tcp.watch)
         if restart is not None:
             # An endpoint has nothing to send, and a peer that restarts waits to be told so
             # (RFC 4724 §4.1).
@@ -362,6 +364,15 @@ class Peer:
 
     def _closed(self, connection: Connection, event: SessionClosed, reason: str) -> None:
         restart = None if self.negotiated is None else self.negotiated.graceful_restart
+        if event.sent is not None and event.sent.code != ErrorCode.CEASE:
+            _log.warning(
+                "bgp_session_reset",
+                peer_id=self.spec.peer_id,
+                reason=reason,
+                code=int(event.sent.code),
+                subcode=int(event.sent.subcode),
+                data=event.sent.data[:BYTES_LOGGED].hex(),
+            )
         now = self._around.clock()
         lasted_s = now - self._up_at if connection is self._established else 0.0
         if endings.is_failure(event, lasted_s) and not self._removed:
