@@ -378,5 +378,5 @@ def test_what_takes_a_full_look_can_be_read_a_little_at_a_time(effort: int) -> N
             break
     ignored = [event for event in found if isinstance(event, UpdateIgnored)]
     assert ignored == [event for event in whole if isinstance(event, UpdateIgnored)]
-    assert session.unframed == KEEPALIVE[:7]
+    assert session.so_far == KEEPALIVE[:7]
     assert not session.take_back()

@@ -153,9 +153,11 @@ class Session:
         return self._timers.heard_at
 
     @property
-    def unframed(self) -> bytes:
-        """The octets of a message that has begun; for who listens in from here on."""
-        return self._framer.tail
+    def so_far(self) -> bytes:
+        """For who listens in on an established session from here on: octets that bring a new
+        session with the same OPENs to where this one is. They end in the message that has begun.
+        """
+        return self._receiving.marks_received() + self._framer.tail
 
     def data_to_send(self) -> bytes:
         """Takes and clears everything queued for the peer."""

@@ -272,7 +272,7 @@ class Peer:
         live = self._established
         if taps is not None and live is not None and self.negotiated is not None:
             session = live.session
-            joined = Joined(self.negotiated, session.heard_at, session.unframed)
+            joined = Joined(self.negotiated, session.heard_at, session.so_far)
             live.tap = taps.session(self.config, joined)
 
     def take(self, connection: Connection, event: Event) -> None:
