@@ -353,3 +353,30 @@ def test_a_session_that_is_over_shares_no_attribute_sets_any_more() -> None:
     assert ours._receiver._table.plain
     ours.connection_lost(2.0)
     assert not ours._receiver._table.plain
+
+
+def _spoilt(number: int) -> bytes:
+    """An UPDATE that counts as a withdrawal."""
+    return update(attribute(0x40, 1, b"\x09") + bytes([0x80, 4, 4]) + number.to_bytes(4), nlri(P1))
+
+
+P1 = "192.0.2.0/24"
+
+
+@pytest.mark.parametrize("effort", [1, 2, 64])
+def test_what_takes_a_full_look_can_be_read_a_little_at_a_time(effort: int) -> None:
+    stream = b"".join(_spoilt(number) for number in range(100)) + KEEPALIVE + KEEPALIVE[:7]
+    whole = established().receive(stream, 1.0)
+    session, left, found = established(), stream, []
+    for _ in range(200):
+        events = session.receive(left, 1.0, effort)
+        found += events
+        left = session.take_back()
+        looks = sum(isinstance(event, UpdateIgnored) for event in events)
+        assert looks <= effort
+        if not left:
+            break
+    ignored = [event for event in found if isinstance(event, UpdateIgnored)]
+    assert ignored == [event for event in whole if isinstance(event, UpdateIgnored)]
+    assert session.so_far == KEEPALIVE[:7]
+    assert not session.take_back()

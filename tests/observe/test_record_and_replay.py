@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from routeserver.bgp.errors import Cease, cease
 from routeserver.bgp.events import Established, Event, SessionClosed
 from routeserver.bgp.graceful_restart import GracefulRestartOffer, LongLivedOffer
+from routeserver.bgp.messages import RouteRefresh
 from routeserver.bgp.session import Session, SessionConfig
 from routeserver.net.path import AsSegment, Origin, PathAttributes, SegmentKind
 from routeserver.net.prefix import Family, parse_prefix
@@ -44,7 +46,7 @@ class Tapped:
     def join(self) -> None:
         joined = None
         if self.established is not None:
-            joined = Joined(self.established, self.session.heard_at, self.session.unframed)
+            joined = Joined(self.established, self.session.heard_at, self.session.so_far)
         self.tap = self.recording.session(self.config, joined)
 
     def do(
@@ -70,9 +72,11 @@ class Tapped:
 class Life:
     """A session with a router, from its beginning to a Cease."""
 
-    def __init__(self, recording: Recording) -> None:
-        self.server = Tapped(recording)
-        self.router = Session(ROUTER)
+    def __init__(
+        self, recording: Recording, server: SessionConfig = SERVER, router: SessionConfig = ROUTER
+    ) -> None:
+        self.server = Tapped(recording, server)
+        self.router = Session(router)
 
     def begin(self) -> None:
         server, router = self.server, self.router
@@ -183,6 +187,31 @@ def test_a_session_that_was_joined_ends_at_the_same_moment(recording: Recording)
     assert "hold timer expired" in lines[-2]
     outcome = replay(lines)
     assert (outcome.difference, outcome.events) == (None, 1)
+
+
+@pytest.mark.parametrize("heard", [True, False])
+def test_a_session_that_was_joined_knows_what_it_had_heard(
+    recording: Recording, *, heard: bool
+) -> None:
+    """Marks of a refresh mean nothing before the End-of-RIB, and an end nothing without its
+    beginning."""
+    offer = GracefulRestartOffer(families=(Family.IPV4, Family.IPV6))
+    server, router = (
+        replace(each, graceful_restart=offer, enhanced_refresh=True) for each in (SERVER, ROUTER)
+    )
+    life = Life(recording, server, router)
+    life.begin()
+    if heard:
+        life.router.send_end_of_rib(Family.IPV4)
+        life.router.begin_refresh(Family.IPV4)
+    life.server.receive(life.router.data_to_send())
+    life.server.join()
+    marks = [RouteRefresh(1, 1, kind).encode() for kind in (2, 1)]
+    life.server.receive(b"".join(marks))
+    lines = recorded(recording)
+    assert ("RefreshEnded" in "".join(lines)) == heard
+    outcome = replay(lines)
+    assert (outcome.difference, outcome.events) == (None, 2)
 
 
 def changed(lines: list[str], kind: str, change: Callable[[dict[str, Any]], None]) -> Outcome:

@@ -65,6 +65,17 @@ def test_refreshes_without_end_are_no_work_without_end() -> None:
     assert len(rib._generations.peers[A.peer_id].generations) == 2  # one for each family
 
 
+def test_a_route_that_is_said_again_does_not_leave_the_fib_meanwhile() -> None:
+    rib = two_peers()
+    announce(rib, A, P[:1], GOOD)
+    announce(rib, B, P[:1], WORSE)
+    settle(rib)
+    rib.hold(A.peer_id)
+    rib.peer_up(A)
+    announce(rib, A, P[:1], attributes(1))
+    assert [(path.source, in_fib) for _, path, in_fib in rib.routes()] == [(A, True), (B, False)]
+
+
 def settle(rib: Rib) -> None:
     while rib.pending():
         rib.decide(100)

@@ -75,6 +75,7 @@ class Peer:
     address: str
     router_id: int = 0
     up: bool = False
+    up_since: float = 0
     terms: Terms | None = None
     routes: dict[Prefix, Route] = field(default_factory=dict)
     policy: Policy = lambda _, attributes: attributes
@@ -105,6 +106,7 @@ class Model:
         self.pass_time(now)
         peer = self.peers[peer_id]
         peer.up = True
+        peer.up_since = now
         peer.router_id = int(IPv4Address(peer.address))
         peer.refreshing.clear()
         peer.heard_end_of_rib.clear()
@@ -122,14 +124,16 @@ class Model:
             self.grace_since = now
 
     def session_down(self, peer_id: str, how: str, now: float) -> None:
-        """`how`: ``lost``, ``notified`` (which some agree to survive), ``asked`` (the same, and
-        somebody wanted it), ``failed`` (survived by nobody) or ``final`` (the same, wanted)."""
+        """`how`: ``lost``, ``notified`` (which some agree to survive), ``changed`` (the same, and
+        wanted here), ``asked`` (the same, and wanted there), ``failed`` (survived by nobody) or
+        ``final`` (the same, and wanted there)."""
         self.pass_time(now)
         peer = self.peers[peer_id]
         peer.up = False
-        if how in {"lost", "notified", "failed"}:
+        is_brief = now - peer.up_since < 5
+        if how in {"lost", "notified", "failed"} or (is_brief and how in {"asked", "final"}):
             peer.patience.failed(now)
-        elif how == "asked":
+        if how in {"asked", "changed"}:
             how = "notified"
         terms = peer.terms or Terms()
         survives = how == "lost" or (how == "notified" and terms.survives_notification)

@@ -274,7 +274,7 @@ async def graceful_restart(play: Play, step: Step, random: Random) -> None:
     before = play.settings[step.peer_id]
     is_other = (before.graceful_restart, before.long_lived_stale_time_s) != (is_on, long_lived)
     if is_other and play.model_is_up(step.peer_id):
-        play.causes[step.peer_id] = "asked"
+        play.causes[step.peer_id] = "changed"
     await play.set(step.peer_id, graceful_restart=is_on, long_lived_stale_time_s=long_lived)
 
 

@@ -324,8 +324,8 @@ async def test_half_messages_wait_in_no_more_than_a_message(sites: list[Site]) -
     for octet in message[:-1]:
         transport.write(bytes([octet]))
         await asyncio.sleep(0)
-    await until(lambda: len(session.unframed) == len(message) - 1)
+    await until(lambda: len(session.so_far) == len(message) - 1)
     site.check_beside()
     transport.write(message[-1:])
     await site.is_read()
-    assert session.unframed == b""
+    assert session.so_far == b""

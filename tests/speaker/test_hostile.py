@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from routeserver.bgp.errors import Cease, ErrorCode
 from routeserver.rib.counts import Applied
@@ -17,6 +19,7 @@ from routeserver.speaker.announcement import synthetic_prefixes
 from routeserver.speaker.connection import Connection
 from routeserver.speaker.speaker import Speaker
 from routeserver.speaker.spec import EndpointSpec, Limits
+from tests.bgp.support import MANDATORY, attribute, update
 from tests.speaker.support import (
     ENDPOINT,
     A,
@@ -150,6 +153,64 @@ async def test_connections_that_say_nothing_are_limited_by_address(
     await sink.until_up("rsp-a")
     for _, held in strangers:
         held.close()
+    await speaker.close()
+
+
+async def test_a_session_without_a_hold_timer_is_watched_by_tcp(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    """A peer that lost its power would hold its place for ever."""
+    await speaker.converge(TWO_PEERS)
+    for address, peer_id, hold_time_s in ((A, "rsp-a", 0), (B, "rsp-b", 30)):
+        await Router(address, 65_001, hold_time_s=hold_time_s).connect(fabric)
+        await sink.until_up(peer_id)
+        connection = speaker._peers[peer_id]._established
+        assert connection is not None
+        seen: list[int] = []
+        connection.set_options(
+            lambda sock, seen=seen: seen.append(  # type: ignore[misc]
+                sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            )
+        )
+        assert seen == [int(hold_time_s == 0)]
+
+
+async def test_a_reset_says_in_the_log_which_octets_it_was_for(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(TWO_PEERS)
+    router = Router(A, 65_001)
+    await router.connect(fabric)
+    await sink.until_up("rsp-a")
+    assert router.connection is not None
+    assert router.connection._transport is not None
+    with capture_logs() as logs:
+        router.connection._transport.write(update(MANDATORY + attribute(0x40, 99, b"\x01\x02")))
+        await router.until_notified()
+        await sink.until_down("rsp-a")
+    [said] = [log for log in logs if log["event"] == "bgp_session_reset"]
+    assert (said["peer_id"], said["code"], said["subcode"]) == ("rsp-a", 3, 2)
+    assert said["data"] == "4063020102"
+    assert "attribute 99" in said["reason"]
+
+
+async def test_strangers_take_no_room_from_peers(
+    sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    limits = Limits(max_pending_connections=1, max_pending_strangers=2)
+    speaker = Speaker(listen=fabric.listen, port=0, clock=time.monotonic, sink=sink, limits=limits)
+    await speaker.converge(TWO_PEERS)
+    strangers = [await _raw(fabric, f"127.77.9.{n}") for n in range(1, 3)]
+    for reader, _ in strangers:
+        await reader.readexactly(21)  # refused, and lingering until they hang up
+    reader, writer = await _raw(fabric, "127.77.9.3")
+    with suppress(ConnectionResetError):
+        assert await reader.read() == b""
+    await Router(A, 65_001).connect(fabric)
+    await sink.until_up("rsp-a")
+    assert len(speaker._around.strangers) == 2
+    for _, each in (*strangers, (reader, writer)):
+        each.close()
     await speaker.close()
 
 

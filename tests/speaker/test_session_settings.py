@@ -12,7 +12,7 @@ from routeserver.bgp.graceful_restart import PeerLongLived, PeerRestart
 from routeserver.bgp.session import SessionConfig
 from routeserver.net.peering import AWS_DEFAULTS, OPEN_DEFAULTS, PeerSettings
 from routeserver.net.prefix import Family
-from routeserver.speaker.endings import is_failure, keeps_routes
+from routeserver.speaker.endings import BRIEF_S, is_failure, keeps_routes
 from routeserver.speaker.session_settings import (
     EFFECTS,
     Effect,
@@ -154,9 +154,15 @@ def test_which_ends_let_routes_survive() -> None:
     assert not keeps_routes(closed(None, cease(Cease.BFD_DOWN)), with_n)
 
 
+LONG_S = 3600.0
+
+
 def test_which_ends_count_against_a_peer() -> None:
-    assert is_failure(closed())
-    assert is_failure(closed(Notification(ErrorCode.UPDATE_MESSAGE_ERROR, 1)))
-    assert is_failure(closed(cease(Cease.BFD_DOWN)))
-    assert not is_failure(closed(cease(Cease.OTHER_CONFIGURATION_CHANGE)))
-    assert not is_failure(closed(None, cease(Cease.ADMINISTRATIVE_SHUTDOWN)))
+    assert is_failure(closed(), LONG_S)
+    assert is_failure(closed(Notification(ErrorCode.UPDATE_MESSAGE_ERROR, 1)), LONG_S)
+    assert is_failure(closed(cease(Cease.BFD_DOWN)), LONG_S)
+    assert not is_failure(closed(cease(Cease.OTHER_CONFIGURATION_CHANGE)), LONG_S)
+    assert not is_failure(closed(None, cease(Cease.ADMINISTRATIVE_SHUTDOWN)), LONG_S)
+    # A peer that comes and goes has failed, however politely it goes.
+    assert is_failure(closed(None, cease(Cease.ADMINISTRATIVE_SHUTDOWN)), BRIEF_S / 2)
+    assert not is_failure(closed(cease(Cease.OTHER_CONFIGURATION_CHANGE)), BRIEF_S / 2)

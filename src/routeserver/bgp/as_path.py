@@ -21,7 +21,8 @@ AsPath = tuple[AsSegment, ...]
 MAX_SEGMENT_ASNS: Final = 255
 
 _KINDS: Final = {kind.value: kind for kind in SegmentKind}
-_CONFEDERATION_KINDS: Final = {3: "AS_CONFED_SEQUENCE", 4: "AS_CONFED_SET"}
+AS_CONFED_SET: Final = 4
+_CONFEDERATION_KINDS: Final = {3: "AS_CONFED_SEQUENCE", AS_CONFED_SET: "AS_CONFED_SET"}
 _TWO: Final = tuple(Struct(f">{count}H") for count in range(256))
 _FOUR: Final = tuple(Struct(f">{count}I") for count in range(256))
 
@@ -71,6 +72,16 @@ def decode_as_path(value: bytes, *, four_octet: bool, skip_confederation: bool =
             raise _malformed(f"a segment has type {kind} ({name})")
         position = stop
     return tuple(segments)
+
+
+def segment_kinds(value: bytes) -> set[int]:
+    """Those in a four-octet path that `decode_as_path` has taken."""
+    kinds: set[int] = set()
+    position = 0
+    while position < len(value):
+        kinds.add(value[position])
+        position += 2 + 4 * value[position + 1]
+    return kinds
 
 
 def encode_as_path(path: AsPath, *, four_octet: bool) -> bytes:

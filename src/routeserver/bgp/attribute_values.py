@@ -14,7 +14,13 @@ from ipaddress import IPv4Address
 from struct import Struct, iter_unpack
 from typing import Final, TypeAlias
 
-from routeserver.bgp.as_path import AsPath, MalformedAttribute, decode_as_path
+from routeserver.bgp.as_path import (
+    AS_CONFED_SET,
+    AsPath,
+    MalformedAttribute,
+    decode_as_path,
+    segment_kinds,
+)
 from routeserver.bgp.errors import UpdateError
 from routeserver.bgp.messages import AS_TRANS
 from routeserver.bgp.verdicts import (
@@ -100,6 +106,12 @@ def _read_as4_path(fields: Fields, _flags: int, value: bytes) -> None:
     path = _path(value, four_octet=True, skip_confederation=True)
     if not fields.accept_as_sets:
         _refuse_sets(path)
+        if AS_CONFED_SET in segment_kinds(value):
+            raise MalformedAttribute(
+                UpdateError.MALFORMED_AS_PATH,
+                "contains an AS_CONFED_SET",
+                Verdict.TREAT_AS_WITHDRAW,
+            )
     fields.as4_path = path
 
 

@@ -86,6 +86,12 @@ class Framer:
         self.octets = rest + data if rest else data
         self.position = 0
 
+    def take_back(self) -> bytes:
+        """All that was fed and not taken; nothing of it stays here."""
+        tail = self.tail
+        self.octets, self.position = b"", 0
+        return tail
+
     def next(self) -> Frame | None:
         """The next whole message, or None when there is none yet. Raises ProtocolError for a header
         that no message has.

@@ -57,6 +57,10 @@ class Receiver:
         self._end_batch()
         self._events.append(event)
 
+    def marks_received(self) -> bytes:
+        """As `RefreshExchange.marks_received`."""
+        return self._refresh.marks_received()
+
     def take(self) -> list[Event]:
         """Everything since the last call."""
         self._end_batch()

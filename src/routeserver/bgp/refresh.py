@@ -18,6 +18,7 @@ from routeserver.bgp.events import (
 )
 from routeserver.bgp.messages import RefreshSubtype, RouteRefresh
 from routeserver.bgp.negotiation import Negotiated
+from routeserver.bgp.update_encoding import encode_end_of_rib
 from routeserver.net.prefix import Family
 
 RefreshEvent: TypeAlias = RefreshRequested | RefreshStarted | RefreshEnded | UpdateIgnored
@@ -38,6 +39,18 @@ class RefreshExchange:
 
     def end_of_rib_sent(self, family: Family) -> None:
         self._waiting_out -= {family}
+
+    def marks_received(self) -> bytes:
+        """What the peer of a new session with the same OPENs would have to say for it to stand
+        where this one does: the End-of-RIBs that have come, and the refreshes that have begun."""
+        if self._agreed.graceful_restart is None:
+            heard: list[Family] = []
+        else:
+            heard = [family for family in self._agreed.families if family not in self._waiting_in]
+        return b"".join(
+            [encode_end_of_rib(family) for family in heard]
+            + [_message(family, RefreshSubtype.BEGIN) for family in sorted(self._begun_in)]
+        )
 
     def receive(self, body: bytes) -> RefreshEvent:
         """What a ROUTE-REFRESH means. Raises ProtocolError (RFC 7313 §5) for a bad length."""

@@ -56,6 +56,7 @@ class Session:
         self._out: list[bytes] = []
         self._events: list[Event] = []
         self._reads_plain = False
+        self._is_tired = False
         self._negotiated: Negotiated | None = None
         self._timers = Timers()
         self._receiver: Receiver | None = None
@@ -69,13 +70,21 @@ class Session:
         self._step(FsmEvent.CONNECTION_OPENED, now)
         return self._take_events()
 
-    def receive(self, data: bytes, now: float) -> list[Event]:
-        """Any number of octets from the peer, cut anywhere."""
+    def receive(self, data: bytes, now: float, effort: int | None = None) -> list[Event]:
+        """Any number of octets from the peer, cut anywhere.
+
+        `effort` bounds the work: messages that take a full look count one, and one more for each
+        1024 octets. What is left then waits in `take_back`.
+        """
         if self._is_over:
             return []
         framer = self._framer
         framer.feed(data)
+        self._is_tired = False
         while not self._is_over:
+            if effort is not None and effort <= 0:
+                self._is_tired = True
+                break
             if self._reads_plain and self._receiving.read_plain(framer):
                 self._timers.restart_hold(now)
             try:
@@ -86,8 +95,18 @@ class Session:
             if frame is None:
                 break
             message_type, body = frame
+            if effort is not None:
+                effort -= 1 + (len(body) >> 10)
             self._step(_FACTS[message_type], now, body, message_type)
         return self._take_events()
+
+    def take_back(self) -> bytes:
+        """After `receive` with an effort: what it did not come to. It is to be given to it again,
+        before what has come since.
+        """
+        if self._is_over or not self._is_tired:
+            return b""
+        return self._framer.take_back()
 
     def connection_lost(self, now: float) -> list[Event]:
         """TCP is gone; nothing more can be sent."""
@@ -134,9 +153,11 @@ class Session:
         return self._timers.heard_at
 
     @property
-    def unframed(self) -> bytes:
-        """The octets of a message that has begun; for who listens in from here on."""
-        return self._framer.tail
+    def so_far(self) -> bytes:
+        """For who listens in on an established session from here on: octets that bring a new
+        session with the same OPENs to where this one is. They end in the message that has begun.
+        """
+        return self._receiving.marks_received() + self._framer.tail
 
     def data_to_send(self) -> bytes:
         """Takes and clears everything queued for the peer."""

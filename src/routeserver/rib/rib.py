@@ -357,8 +357,11 @@ class Rib:
         # better than never.
         seen = next((i + 1 for i, p in enumerate(paths) if p.source.peer_id == after_peer), 0)
         best = self.fib.get(prefix)
+        # A route that has just been said anew is another path than the one decided on, until the
+        # next decision; it is the same peer's all the same.
+        winner = None if best is None else best.source.peer_id
         for path in paths[seen:]:
-            yield prefix, path, path is best
+            yield prefix, path, path.source.peer_id == winner
 
     def _next_prefixes(self, last: Prefix, count: int) -> list[Prefix]:
         """The `count` lowest prefixes behind `last`, in order."""

@@ -27,6 +27,10 @@ from routeserver.speaker.taps import Tap
 READ_SLICE_BYTES: Final = 131_072 if IS_COMPILED else 16_384
 """Of what has arrived, as much is decoded in one turn: some milliseconds."""
 
+READ_EFFORT: Final = 64
+"""Of the messages that take a full look as many are read in one turn (`Session.receive`): a peer
+that sends nothing else holds up the others for milliseconds at a time, too."""
+
 LINGER_S: Final = 2.0
 """How long a peer may take to read the NOTIFICATION that ends its connection."""
 
@@ -189,9 +193,21 @@ class Connection(asyncio.Protocol):
         if self._paused or self._closing or session is None or not self._unread:
             return
         data, self._unread = self._unread[:READ_SLICE_BYTES], self._unread[READ_SLICE_BYTES:]
-        self._step(lambda now: session.receive(data, now), "bytes", data)
+        self._step(lambda now: self._read(session, data, now))
         self._schedule_turn()
         self._set_reading()
+
+    def _read(self, session: Session, data: bytes, now: float) -> list[Event]:
+        left = b""
+        try:
+            events = session.receive(data, now, READ_EFFORT)
+            left = session.take_back()
+            if left:
+                self._unread = left + self._unread
+            return events
+        finally:
+            if self.tap is not None:
+                self.tap.told("bytes", now, data[: len(data) - len(left)])
 
     def _schedule_turn(self) -> None:
         if self._unread and self._turn is None and not self._paused and not self._closing:

@@ -42,8 +42,15 @@ def keeps_routes(closed: SessionClosed, restart: PeerRestart | None) -> bool:
     )
 
 
-def is_failure(closed: SessionClosed) -> bool:
+BRIEF_S: Final = 5.0
+"""A session that the peer ends so soon has failed, whatever the peer says of it: one that comes and
+goes all the time costs the same with good manners and without."""
+
+
+def is_failure(closed: SessionClosed, lasted_s: float) -> bool:
     """Whether it counts when a peer that keeps failing is made to wait."""
+    if closed.received is not None and lasted_s < BRIEF_S:
+        return True
     orderly = _ORDERLY | {Cease.MAXIMUM_NUMBER_OF_PREFIXES_REACHED}
     return not any(
         _is_cease(notification, orderly) for notification in (closed.sent, closed.received)

@@ -39,6 +39,7 @@ class Listener:
         *,
         network: str = "",
         pending: PendingConnections,
+        strangers: PendingConnections,
         log_limit: LogLimit,
         clock: Callable[[], float],
         write_buffer_bytes: int,
@@ -49,6 +50,7 @@ class Listener:
         self.peers: dict[str, Peer] = {}
         """By the address that they connect from."""
         self._pending = pending
+        self._strangers = strangers
         self._log_limit = log_limit
         self._clock = clock
         self._write_buffer_bytes = write_buffer_bytes
@@ -57,7 +59,7 @@ class Listener:
         self._keyed: dict[str, str] = {}
         """The passwords that are on the listening socket, by peer address."""
         self._serves: dict[Connection, Peer | None] = {}
-        self._counted: set[Connection] = set()
+        self._counted: dict[Connection, PendingConnections] = {}
         self.refused: Counter[str] = Counter()
         """Connections that got no session, by what kept them from it."""
         self._idle = asyncio.Event()
@@ -143,12 +145,13 @@ class Listener:
     def admit(self, connection: Connection) -> Session | Notification | None:
         self._idle.clear()
         self._serves[connection] = None
-        full = self._pending.enter(self._counted_as(connection))
+        peer = self.peers.get(connection.remote)
+        pending = self._strangers if peer is None else self._pending
+        full = pending.enter(self._counted_as(connection))
         if full is not None:
             self._refuse(connection, "too many pending", full)
             return None
-        self._counted.add(connection)
-        peer = self.peers.get(connection.remote)
+        self._counted[connection] = pending
         if peer is None or self._server is None:
             reason = "no peer with this address is configured"
             self._refuse(connection, "unknown peer", reason)
@@ -183,9 +186,9 @@ class Listener:
             peer.gone(connection)
 
     def _stop_counting(self, connection: Connection) -> None:
-        if connection in self._counted:
-            self._counted.discard(connection)
-            self._pending.leave(self._counted_as(connection))
+        pending = self._counted.pop(connection, None)
+        if pending is not None:
+            pending.leave(self._counted_as(connection))
 
     def _counted_as(self, connection: Connection) -> tuple[str, str, str]:
         return self.network, self.address, connection.remote

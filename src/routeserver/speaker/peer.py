@@ -19,7 +19,7 @@ from typing import Final, assert_never
 
 import structlog
 
-from routeserver.bgp.errors import Notification
+from routeserver.bgp.errors import ErrorCode, Notification
 from routeserver.bgp.events import (
     EndOfRib,
     Established,
@@ -37,7 +37,7 @@ from routeserver.rib.path import Source
 from routeserver.speaker import cease, endings, tcp
 from routeserver.speaker.connection import Connection
 from routeserver.speaker.idle_hold import IdleHold
-from routeserver.speaker.ignored_updates import IgnoredUpdates
+from routeserver.speaker.ignored_updates import BYTES_LOGGED, IgnoredUpdates
 from routeserver.speaker.intake import NOTIFICATIONS, REASONS, Excess, Intake
 from routeserver.speaker.refreshing import Refreshing
 from routeserver.speaker.session_settings import Effect, effects, restart_terms
@@ -87,6 +87,7 @@ class Peer:
             clock=around.clock,
             unanswered=self._refresh_unanswered,
         )
+        self._up_at = 0.0
         self._removed = False
 
     @property
@@ -271,7 +272,7 @@ class Peer:
         live = self._established
         if taps is not None and live is not None and self.negotiated is not None:
             session = live.session
-            joined = Joined(self.negotiated, session.heard_at, session.unframed)
+            joined = Joined(self.negotiated, session.heard_at, session.so_far)
             live.tap = taps.session(self.config, joined)
 
     def take(self, connection: Connection, event: Event) -> None:
@@ -313,6 +314,7 @@ class Peer:
     def _up(self, connection: Connection, event: Established) -> None:
         self._opening = None
         self._established = connection
+        self._up_at = self._around.clock()
         self.negotiated = event
         self._ignored_updates.session_up()
         peer_id = self.spec.peer_id
@@ -329,6 +331,8 @@ class Peer:
             is_restarting=restart is not None and restart.restarting,
         )
         self.intake.session_up()
+        if not event.hold_time_s:
+            connection.set_options(tcp.watch)
         if restart is not None:
             # An endpoint has nothing to send, and a peer that restarts waits to be told so
             # (RFC 4724 §4.1).
@@ -360,8 +364,19 @@ class Peer:
 
     def _closed(self, connection: Connection, event: SessionClosed, reason: str) -> None:
         restart = None if self.negotiated is None else self.negotiated.graceful_restart
-        if endings.is_failure(event) and not self._removed:
-            pause_s = self.idle_hold.failed(self._around.clock())
+        if event.sent is not None and event.sent.code != ErrorCode.CEASE:
+            _log.warning(
+                "bgp_session_reset",
+                peer_id=self.spec.peer_id,
+                reason=reason,
+                code=int(event.sent.code),
+                subcode=int(event.sent.subcode),
+                data=event.sent.data[:BYTES_LOGGED].hex(),
+            )
+        now = self._around.clock()
+        lasted_s = now - self._up_at if connection is self._established else 0.0
+        if endings.is_failure(event, lasted_s) and not self._removed:
+            pause_s = self.idle_hold.failed(now)
             if pause_s:
                 _log.warning(
                     "peer_flaps",

@@ -49,6 +49,9 @@ class Surroundings:
     limits: Limits
     slice_size: int
     pending: PendingConnections
+    """Of configured peers."""
+    strangers: PendingConnections
+    """Those of everybody else have a room of their own, so that they cannot fill the peers'."""
     log_limit: LogLimit
     is_bfd_up: Callable[[str], bool]
     started_at: float
@@ -154,6 +157,7 @@ class RunningRouteServer:
                 endpoint.address,
                 network=endpoint.network,
                 pending=self._around.pending,
+                strangers=self._around.strangers,
                 log_limit=self._around.log_limit,
                 clock=self._around.clock,
                 write_buffer_bytes=self._around.limits.write_buffer_bytes,

@@ -58,6 +58,10 @@ class Speaker:
                 limit=limits.max_pending_connections,
                 limit_per_address=limits.max_pending_per_address,
             ),
+            strangers=PendingConnections(
+                limit=limits.max_pending_strangers,
+                limit_per_address=limits.max_pending_per_address,
+            ),
             log_limit=LogLimit(),
             is_bfd_up=self._bfd_up.__contains__,
             started_at=clock() if started_at is None else started_at,

@@ -81,6 +81,8 @@ class Limits:
     max_routes_per_peer: int | None = None
     max_fib_routes: int | None = None
     max_pending_connections: int = 1024
+    max_pending_strangers: int = 256
+    """From addresses that are no peer's."""
     max_pending_per_address: int = 8
     write_buffer_bytes: int = 65_536
 

@@ -30,7 +30,7 @@ class Tap(Protocol):
 @dataclass(frozen=True, slots=True)
 class Joined:
     """Where a session was when somebody began to listen in on it: what it had agreed on, when it
-    had last heard the peer, and the octets of a message that had begun."""
+    had last heard the peer, and `Session.so_far`."""
 
     established: Established
     heard_at: float

@@ -21,6 +21,10 @@ TCP_MD5SIG: Final = 14
 IP_MINTTL: Final = 21
 """linux/tcp.h, linux/in.h; the socket module names neither."""
 
+KEEPALIVE_IDLE_S: Final = 60
+KEEPALIVE_INTERVAL_S: Final = 15
+KEEPALIVE_COUNT: Final = 4
+
 MAX_KEY_OCTETS: Final = 80
 MAX_TTL: Final = 255
 
@@ -67,6 +71,19 @@ def set_ttl_security(sock: socket.socket, hops: int | None) -> None:
         sock.setsockopt(socket.IPPROTO_IP, IP_MINTTL, least)
     except OSError as error:
         raise TransportError(f"TTL security: {error.strerror or error}") from error
+
+
+def watch(sock: socket.socket) -> None:
+    """Have TCP find out within two minutes that the other side is gone, for sessions without a hold
+    timer: nothing else would, and the peer that comes back would be refused for the old session.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        (socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S),
+        (socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S),
+        (socket.TCP_KEEPCNT, KEEPALIVE_COUNT),
+    ):
+        sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 @contextmanager
