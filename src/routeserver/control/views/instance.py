@@ -160,9 +160,14 @@ def interface(row: NetworkInterface, group_names: Mapping[str, str]) -> Answer:
         "OwnerId": row.account_id,
         "Description": row.description,
         "MacAddress": row.mac_address,
+        "PrivateDnsName": private_dns_name(row.region, row.private_ips[0]),
         "PrivateIpAddress": row.private_ips[0],
         "PrivateIpAddresses": [
-            {"PrivateIpAddress": address, "Primary": position == 0}
+            {
+                "PrivateIpAddress": address,
+                "PrivateDnsName": private_dns_name(row.region, address),
+                "Primary": position == 0,
+            }
             for position, address in enumerate(row.private_ips)
         ],
         "Ipv6Addresses": [{"Ipv6Address": address} for address in row.ipv6_addresses],
