@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.contract.conftest import Network
-from tests.running import code_of, error_of, eventually
+from tests.running import Server, code_of, error_of, eventually
 
 
 def server_state(ec2: Any, server_id: str) -> str:
@@ -299,3 +299,50 @@ def test_lists_page_and_filter(ec2: Any) -> None:
     assert {server for page in found for server in page} == made
     bad = [{"Name": "colour", "Values": ["red"]}]
     assert code_of(ec2.describe_route_servers, Filters=bad) == "InvalidParameterValue"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "describe_route_servers",
+        "describe_route_server_endpoints",
+        "describe_route_server_peers",
+        "get_route_server_routing_database",
+    ],
+)
+def test_a_page_holds_five_to_a_thousand(ec2: Any, name: str) -> None:
+    params = {"RouteServerId": make_server(ec2)} if name.startswith("get_") else {}
+    call = getattr(ec2, name)
+    for size in (5, 1000):
+        call(**params, MaxResults=size)
+    for size in (4, 0, -1, 1001):
+        assert code_of(call, **params, MaxResults=size) == "InvalidParameterValue"
+    assert code_of(call, **params, NextToken="made-up") == "InvalidPaginationToken"
+    bad = [{"Name": "colour", "Values": ["red"]}]
+    assert code_of(call, **params, Filters=bad) == "InvalidParameterValue"
+
+
+def test_pages_of_route_servers_survive_a_restart_and_what_comes_and_goes(
+    ec2: Any, server: Server
+) -> None:
+    def make(number: int) -> str:
+        tags = [{"Key": "lasting", "Value": f"page-{number}"}]
+        specification = [{"ResourceType": "route-server", "Tags": tags}]
+        made = ec2.create_route_server(AmazonSideAsn=65000, TagSpecifications=specification)
+        return str(made["RouteServer"]["RouteServerId"])
+
+    made = [make(number) for number in range(11)]
+    mine = [{"Name": "tag:lasting", "Values": ["page-*"]}]
+    first = ec2.describe_route_servers(Filters=mine, MaxResults=5)
+    assert [each["RouteServerId"] for each in first["RouteServers"]] == made[:5]
+    # The last one of the page loses its tag, and so does one that has not been shown; one comes.
+    ec2.delete_tags(Resources=[made[4], made[7]], Tags=[{"Key": "lasting"}])
+    server.stop()
+    server.start()
+    ec2 = server.client()
+    made.append(make(11))
+    second = ec2.describe_route_servers(Filters=mine, MaxResults=5, NextToken=first["NextToken"])
+    third = ec2.describe_route_servers(Filters=mine, MaxResults=5, NextToken=second["NextToken"])
+    rest = [each["RouteServerId"] for page in (second, third) for each in page["RouteServers"]]
+    assert rest == [*made[5:7], *made[8:]]
+    assert "NextToken" not in third

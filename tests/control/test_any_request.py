@@ -8,6 +8,7 @@ things that exist, so that the requests get past the first look.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,19 @@ async def ids_of(cloud: Cloud) -> list[str]:
     return [*(row.id for row in rows), "vpc-0123456789abcdef0"]
 
 
-async def ask(cloud: Cloud, body: bytes) -> None:
-    """Send it as it stands; a refusal needs a code, a reason and a client's status."""
+def kept(database: Path) -> list[str]:
+    """Everything that is written down."""
+    connection = sqlite3.connect(database)
+    try:
+        return list(connection.iterdump())
+    finally:
+        connection.close()
+
+
+async def ask(cloud: Cloud, body: bytes, database: Path) -> None:
+    """Send it as it stands; a refusal needs a code, a reason and a client's status, and may not
+    have changed anything."""
+    before = kept(database)
     try:
         parameters = form.decode(body)
         operation = request.operation_of(parameters, model.service("ec2"))
@@ -119,6 +131,7 @@ async def ask(cloud: Cloud, body: bytes) -> None:
     except (Refusal, Fault) as refused:
         if not (refused.code and refused.message and refused.status < 500):
             raise
+        assert kept(database) == before, body
 
 
 @given(
@@ -155,7 +168,9 @@ async def _play(folder: Path, requests: list[tuple[str, dict[str, Any], int]]) -
         await cloud("RunInstances", **run, SubnetId=subnet_id)
         for name, params, seed in requests:
             ids = await ids_of(cloud)
-            await ask(cloud, serialized("ec2", name, placed(params, ids, seed)))
+            await ask(
+                cloud, serialized("ec2", name, placed(params, ids, seed)), folder / "store.db"
+            )
         for name in sorted(EC2):
             if name.startswith("Describe") and not NEEDS_PARAMETERS[name]:
                 await cloud(name)
@@ -222,7 +237,7 @@ def test_any_body_is_answered_or_refused(
         try:
             cloud = Cloud(store)
             for body in bodies:
-                await ask(cloud, body)
+                await ask(cloud, body, folder / "store.db")
         finally:
             await store.close()
 

@@ -329,5 +329,68 @@ async def test_what_instances_are_made_of_is_a_list_of_names(cloud: Cloud, subne
     assert refusal.code == "InvalidVolume.NotFound"
     answer = await cloud("DescribeInstanceCreditSpecifications", InstanceIds=[instance_id])
     assert answer["InstanceCreditSpecifications"] == [
-        {"InstanceId": instance_id, "CpuCredits": "standard"}
+        {"InstanceId": instance_id, "CpuCredits": "unlimited"}
     ]
+
+
+# --- what nothing here uses -----------------------------------------------------------------------
+
+
+async def test_what_an_instance_is_launched_with_is_read_back(cloud: Cloud, subnet_id: str) -> None:
+    made = await run(
+        cloud,
+        subnet_id,
+        InstanceType="t3.micro",
+        IamInstanceProfile={"Name": "appliance"},
+        MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+        CreditSpecification={"CpuCredits": "standard"},
+    )
+    this = {"InstanceId": made["InstanceId"]}
+    instance = await shown(cloud, made["InstanceId"])
+    profile = instance["IamInstanceProfile"]
+    assert profile["Arn"] == f"arn:aws:iam::{ACCOUNT}:instance-profile/appliance"
+    assert len(profile["Id"]) == 21
+    options = instance["MetadataOptions"]
+    assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 2)
+    assert (options["HttpEndpoint"], options["State"]) == ("enabled", "applied")
+    action = "DescribeInstanceCreditSpecifications"
+    answer = await cloud(action, InstanceIds=[made["InstanceId"]])
+    assert answer["InstanceCreditSpecifications"][0]["CpuCredits"] == "standard"
+    for name, value, found in (
+        ("metadata-options.http-tokens", "required", 1),
+        ("metadata-options.http-tokens", "optional", 0),
+        ("iam-instance-profile.arn", "*/appliance", 1),
+        ("iam-instance-profile.id", profile["Id"], 1),
+    ):
+        answer = await cloud("DescribeInstances", Filters=[{"Name": name, "Values": [value]}])
+        assert len(answer["Reservations"]) == found, name
+    changed = await cloud("ModifyInstanceMetadataOptions", **this, HttpEndpoint="disabled")
+    assert changed["InstanceMetadataOptions"]["State"] == "pending"
+    options = (await shown(cloud, made["InstanceId"]))["MetadataOptions"]
+    assert (options["HttpTokens"], options["HttpEndpoint"]) == ("required", "disabled")
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ({"IamInstanceProfile": {"Name": "a", "Arn": "b"}}, "InvalidParameterCombination"),
+        ({"IamInstanceProfile": {"Arn": "arn:aws:iam::1:role/x"}}, "InvalidParameterValue"),
+        ({"IamInstanceProfile": {"Name": "a b"}}, "InvalidParameterValue"),
+        ({"MetadataOptions": {"HttpPutResponseHopLimit": 65}}, "InvalidParameterValue"),
+        ({"CreditSpecification": {"CpuCredits": "many"}}, "InvalidParameterValue"),
+    ],
+)
+async def test_options_that_ec2_does_not_take(
+    cloud: Cloud, subnet_id: str, params: dict[str, Any], code: str
+) -> None:
+    base = {"ImageId": IMAGE, "MinCount": 1, "MaxCount": 1, "SubnetId": subnet_id}
+    assert (await cloud.refused("RunInstances", **base, **params)).code == code
+
+
+async def test_metadata_options_that_are_not_changed(cloud: Cloud, subnet_id: str) -> None:
+    this = {"InstanceId": (await run(cloud, subnet_id))["InstanceId"]}
+    action = "ModifyInstanceMetadataOptions"
+    assert (await cloud.refused(action, **this)).code == "MissingParameter"
+    await cloud("TerminateInstances", InstanceIds=[this["InstanceId"]])
+    refusal = await cloud.refused(action, **this, HttpTokens="required")
+    assert refusal.code == "IncorrectInstanceState"

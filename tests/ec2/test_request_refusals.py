@@ -248,3 +248,11 @@ def test_any_arrangement_of_known_names_is_parsed_or_refused(pairs: list[tuple[s
         parse(body)
     except Fault as refused:
         assert refused.message  # noqa: PT017 - as above
+
+
+def test_a_refusal_does_not_list_a_thousand_right_values() -> None:
+    run = f"Action=RunInstances&Version={model.API_VERSIONS['ec2']}&MinCount=1&MaxCount=1"
+    code, message = refusal(f"{run}&InstanceType=x9.nope")
+    assert code == "InvalidParameterValue"
+    assert message.startswith("Value (x9.nope) for parameter InstanceType is invalid.")
+    assert len(message) < 200

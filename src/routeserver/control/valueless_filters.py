@@ -128,8 +128,6 @@ VALUELESS: Final[dict[str, tuple[str, ...]]] = {
         "current-instance-boot-mode",
         "dns-name",
         "host-id",
-        "iam-instance-profile.arn",
-        "iam-instance-profile.id",
         "instance-lifecycle",
         "ip-address",
         "kernel-id",

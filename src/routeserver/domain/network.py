@@ -137,3 +137,7 @@ class Instance(Resource):
     client_token: str | None = None
     state_reason: str | None = None
     terminated_at: float | None = None
+    profile_arn: str | None = None
+    metadata_options: str | None = None
+    """What was asked of the metadata service, as JSON by the names of the API."""
+    cpu_credits: str | None = None

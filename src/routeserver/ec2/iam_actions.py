@@ -136,6 +136,7 @@ _ROWS: Final[Mapping[str, str]] = {
     "StopInstances": "instance:InstanceIds",
     "RebootInstances": "instance:InstanceIds",
     "ModifyInstanceAttribute": "instance:InstanceId",
+    "ModifyInstanceMetadataOptions": "instance:InstanceId",
     "DescribeInstanceAttribute": "instance:InstanceId",
     # Tags: the type is the id's
     "CreateTags": "*:Resources",

@@ -102,6 +102,9 @@ NETWORK_TABLES: Final[Mapping[type[Resource], Table]] = {
         text("client_token", null=True),
         text("state_reason", null=True),
         moment("terminated_at", null=True),
+        text("profile_arn", null=True),
+        text("metadata_options", null=True),
+        text("cpu_credits", null=True),
         found_by=("vpc_id", "subnet_id"),
     ),
 }

@@ -16,7 +16,13 @@ from routeserver.control.access.iam_resources import resource_of
 from routeserver.control.access.principal import Principal, PrincipalKind
 from routeserver.control.request import ApiRequest
 from routeserver.domain.refusal import Refusal
-from routeserver.domain.resources import NetworkInterface, Resource, RouteTableAssociation
+from routeserver.domain.resources import (
+    NetworkInterface,
+    Resource,
+    RouteServerEndpoint,
+    RouteTableAssociation,
+    Subnet,
+)
 from routeserver.ec2 import iam_actions
 from routeserver.ec2.iam_evaluate import Policies, evaluate
 from routeserver.ec2.iam_pattern import Context, Values
@@ -140,11 +146,29 @@ async def _meant(tx: Transaction, via: str, ids: list[str]) -> list[str]:
 
 async def _facts(request: ApiRequest, subject: _Subject, tx: Transaction) -> Context:
     if subject.id == "*":
-        return _facts_of_made(request, subject)
+        found = _facts_of_made(request, subject)
+        subnet = await _subnet_of_made(request, tx) if subject.is_made else None
+        return {**contexts.of_subnet(subnet, request), **found} if subnet else found
     type_ = _TYPES.get(subject.type)
     row = None if type_ is None else await tx.get(type_, subject.id)
     tags = (await tx.tags_of([subject.id]))[subject.id]
-    return contexts.of_resource(subject.type, subject.id, row, tags, request)
+    found = contexts.of_resource(subject.type, subject.id, row, tags, request)
+    subnet_id = getattr(row, "subnet_id", None)
+    if subnet_id is None:
+        return found
+    subnet = await tx.get(Subnet, subnet_id)
+    return {**contexts.of_subnet(subnet, request), **found} if subnet else found
+
+
+async def _subnet_of_made(request: ApiRequest, tx: Transaction) -> Subnet | None:
+    """Where the thing that the request makes shall be: in the subnet it names, or in that of the
+    endpoint it is a peer of."""
+    subnet_id = request.params.get("SubnetId")
+    endpoint_id = request.params.get("RouteServerEndpointId")
+    if endpoint_id is not None:
+        endpoint = await tx.get(RouteServerEndpoint, endpoint_id)
+        subnet_id = None if endpoint is None else endpoint.subnet_id
+    return None if subnet_id is None else await tx.get(Subnet, subnet_id)
 
 
 def _facts_of_made(request: ApiRequest, subject: _Subject) -> Context:

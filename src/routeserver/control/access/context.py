@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from routeserver.control.access.principal import Principal, PrincipalKind
 from routeserver.control.request import ApiRequest
-from routeserver.domain.resources import Resource
+from routeserver.domain.resources import Resource, Subnet
 from routeserver.ec2.iam_pattern import Values
 
 _PRINCIPAL_TYPES: Final = {
@@ -126,6 +126,14 @@ def of_made(request: ApiRequest) -> dict[str, Values]:
     """What is known of a resource that the request makes: where it shall be."""
     params = request.params
     return _within(request, vpc=params.get("VpcId"), subnet=params.get("SubnetId"))
+
+
+def of_subnet(subnet: Subnet, request: ApiRequest) -> dict[str, Values]:
+    """What is known of whatever lies in a subnet."""
+    return {
+        "ec2:availabilityzone": (subnet.availability_zone,),
+        **_within(request, vpc=subnet.vpc_id, subnet=subnet.id),
+    }
 
 
 def _subnet_of(row: Resource | None) -> str | None:

@@ -1,8 +1,8 @@
 """Run, Describe, Terminate, Start, Stop and RebootInstances (EC2 API 2016-11-15).
 
 An instance is a record with network interfaces, for whoever needs one to route to; it runs nothing.
-How it would run (its disks, its CPUs, its metadata service) is taken and not kept. The call that
-changes a state answers the state on the way; the next description shows the state reached.
+How it would run is taken: its disks and CPUs are not kept, the rest is shown as asked. The call
+that changes a state answers the state on the way; the next description shows the state reached.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from routeserver.control.instances import (
     interfaces_of,
     subnet_of,
 )
+from routeserver.control.operations.instance_options import launch_options
 from routeserver.control.ownership import owned
 from routeserver.control.security_groups import names_of_groups
 from routeserver.control.unsupported import refuse_unsupported
@@ -42,7 +43,6 @@ UNSUPPORTED: Final = {
     "AdditionalInfo": "it is reserved",
     "ElasticGpuSpecification": "there are no accelerators here",
     "ElasticInferenceAccelerators": "there are no accelerators here",
-    "IamInstanceProfile": "instances run nothing here that could use a role",
     "InstanceMarketOptions": "there is no spot market here",
     "KernelId": "instances run nothing here",
     "LaunchTemplate": "there are no launch templates here; give the parameters themselves",
@@ -61,6 +61,7 @@ async def run_instances(call: Call, params: Params) -> Answer:
     refuse_unsupported(params, UNSUPPORTED)
     count = _count(params)
     _check(params)
+    options = launch_options(call, params)
     requests = interface_requests(params, count)
     tags = tagging.specified_tags(params, ("instance", "network-interface"))
     subnet = await subnet_of(call, requests[0])
@@ -87,6 +88,7 @@ async def run_instances(call: Call, params: Params) -> Answer:
             disable_api_stop=params.get("DisableApiStop", False),
             shutdown_behavior=params.get("InstanceInitiatedShutdownBehavior", "stop"),
             client_token=params.get("ClientToken"),
+            **options,
             **owned(call),
         )
         await call.tx.insert(row)

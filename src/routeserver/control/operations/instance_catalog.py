@@ -72,7 +72,7 @@ def _type(name: str) -> Answer:
         "BareMetal": ".metal" in name,
         "ProcessorInfo": {"SupportedArchitectures": [views.architecture(name)]},
         "InstanceStorageSupported": False,
-        "BurstablePerformanceSupported": name.startswith("t"),
+        "BurstablePerformanceSupported": _bursts(name),
         "DedicatedHostsSupported": False,
         "HibernationSupported": False,
     }
@@ -148,22 +148,37 @@ async def describe_volumes(call: Call, params: Params) -> Answer:  # noqa: ARG00
 
 
 async def describe_instance_credit_specifications(call: Call, params: Params) -> Answer:
-    """Only types that burst have credits; without ids, EC2 shows those that are unlimited: none."""
-    compile_filters(params.get("Filters", ()), ("instance-id",))
-    rows = await find_instances(call, params.get("InstanceIds", ()))
-    for row in rows:
-        if not row.instance_type.startswith("t"):
+    """Only types that burst have credits; without ids, EC2 shows those that are unlimited."""
+    passes = compile_filters(params.get("Filters", ()), ("instance-id",))
+    asked = params.get("InstanceIds")
+    rows = await find_instances(call, asked) if asked else await call.tx.list(Instance)
+    for row in rows if asked else ():
+        if not _bursts(row.instance_type):
             raise Refusal(
                 "InvalidParameterValue",
                 f"The instance '{row.id}' is a {row.instance_type}, which has no CPU credits.",
             )
+    shown = [
+        {"InstanceId": row.id, "CpuCredits": row.cpu_credits or _usual_credits(row)}
+        for row in rows
+        if row.state is not InstanceState.TERMINATED
+        and _bursts(row.instance_type)
+        and passes({"instance-id": row.id}, {})
+    ]
     return {
         "InstanceCreditSpecifications": [
-            {"InstanceId": row.id, "CpuCredits": "standard"}
-            for row in rows
-            if row.state is not InstanceState.TERMINATED
+            each for each in shown if asked or each["CpuCredits"] == "unlimited"
         ]
     }
+
+
+def _bursts(instance_type: str) -> bool:
+    return instance_type.startswith("t")
+
+
+def _usual_credits(row: Instance) -> str:
+    """Every family that bursts is born unlimited, save the first."""
+    return "standard" if row.instance_type.startswith("t2.") else "unlimited"
 
 
 def _page(

@@ -19,12 +19,21 @@ from routeserver.domain.zones import zone_id_of
 
 InterfaceColumn = Callable[[NetworkInterface], "str | Sequence[str] | None"]
 
+
+def _metadata(name: str) -> Column[Instance]:
+    return lambda row: str(views.metadata_options(row)[name])
+
+
 OF_ROW: Final[dict[str, Column[Instance]]] = {
     "architecture": lambda row: views.architecture(row.instance_type),
     "availability-zone": lambda row: row.availability_zone,
     "client-token": lambda row: row.client_token,
     "ebs-optimized": lambda row: str(row.ebs_optimized).lower(),
     "hypervisor": lambda _: "xen",
+    "iam-instance-profile.arn": lambda row: row.profile_arn,
+    "iam-instance-profile.id": lambda row: (
+        None if row.profile_arn is None else views.profile_id(row.profile_arn)
+    ),
     "image-id": lambda row: row.image_id,
     "instance-id": lambda row: row.id,
     "instance-state-code": lambda row: str(views.CODES[row.state]),
@@ -33,6 +42,11 @@ OF_ROW: Final[dict[str, Column[Instance]]] = {
     "key-name": lambda row: row.key_name,
     "launch-index": lambda row: str(row.launch_index),
     "launch-time": lambda row: timestamp(row.launched_at),
+    "metadata-options.http-endpoint": _metadata("HttpEndpoint"),
+    "metadata-options.http-protocol-ipv6": _metadata("HttpProtocolIpv6"),
+    "metadata-options.http-put-response-hop-limit": _metadata("HttpPutResponseHopLimit"),
+    "metadata-options.http-tokens": _metadata("HttpTokens"),
+    "metadata-options.instance-metadata-tags": _metadata("InstanceMetadataTags"),
     "monitoring-state": lambda row: "enabled" if row.monitoring else "disabled",
     "owner-id": lambda row: row.account_id,
     "reason": lambda row: row.state_reason,
@@ -54,12 +68,7 @@ SAME_FOR_ALL: Final = {
     "enclave-options.enabled": "false",
     "hibernation-options.configured": "false",
     "maintenance-options.auto-recovery": "default",
-    "metadata-options.http-endpoint": "enabled",
     "metadata-options.http-protocol-ipv4": "enabled",
-    "metadata-options.http-protocol-ipv6": "disabled",
-    "metadata-options.http-put-response-hop-limit": "1",
-    "metadata-options.http-tokens": "optional",
-    "metadata-options.instance-metadata-tags": "disabled",
     "metadata-options.state": "applied",
     "operator.managed": "false",
     "platform-details": views.PLATFORM,

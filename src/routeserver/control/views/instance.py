@@ -3,9 +3,12 @@ here."""
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b32encode
 from collections.abc import Mapping, Sequence
-from typing import Final
+from hashlib import sha256
+from typing import Any, Final
 
 from routeserver.control.call import Answer
 from routeserver.control.tagging import tag_list
@@ -37,6 +40,26 @@ def architecture(instance_type: str) -> str:
     """The families with a g behind their number are Graviton's."""
     is_arm = _ARM.fullmatch(instance_type) is not None or instance_type.startswith("a1.")
     return "arm64" if is_arm else "x86_64"
+
+
+METADATA_DEFAULTS: Final[dict[str, Any]] = {
+    "HttpTokens": "optional",
+    "HttpPutResponseHopLimit": 1,
+    "HttpEndpoint": "enabled",
+    "HttpProtocolIpv6": "disabled",
+    "InstanceMetadataTags": "disabled",
+}
+
+
+def metadata_options(row: Instance) -> dict[str, Any]:
+    """Of a metadata service that is not there."""
+    return {**METADATA_DEFAULTS, **json.loads(row.metadata_options or "{}")}
+
+
+def profile_id(arn: str) -> str:
+    """In Amazon's form; it follows from the profile's name."""
+    digits = b32encode(sha256(arn.encode()).digest()).decode()
+    return f"AIPA{digits[:17]}"
 
 
 def state_reason(row: Instance) -> Answer:
@@ -91,14 +114,7 @@ def instance(
         "SecurityGroups": [],
         "NetworkInterfaces": [interface(each, group_names) for each in interfaces],
         "CapacityReservationSpecification": {"CapacityReservationPreference": "open"},
-        "MetadataOptions": {
-            "State": "applied",
-            "HttpTokens": "optional",
-            "HttpPutResponseHopLimit": 1,
-            "HttpEndpoint": "enabled",
-            "HttpProtocolIpv6": "disabled",
-            "InstanceMetadataTags": "disabled",
-        },
+        "MetadataOptions": {"State": "applied", **metadata_options(row)},
         "EnclaveOptions": {"Enabled": False},
         "HibernationOptions": {"Configured": False},
         "MaintenanceOptions": {"AutoRecovery": "default"},
@@ -115,6 +131,8 @@ def instance(
     }
     if row.key_name is not None:
         shown["KeyName"] = row.key_name
+    if row.profile_arn is not None:
+        shown["IamInstanceProfile"] = {"Arn": row.profile_arn, "Id": profile_id(row.profile_arn)}
     if row.client_token is not None:
         shown["ClientToken"] = row.client_token
     if row.state is InstanceState.TERMINATED:
@@ -142,9 +160,14 @@ def interface(row: NetworkInterface, group_names: Mapping[str, str]) -> Answer:
         "OwnerId": row.account_id,
         "Description": row.description,
         "MacAddress": row.mac_address,
+        "PrivateDnsName": private_dns_name(row.region, row.private_ips[0]),
         "PrivateIpAddress": row.private_ips[0],
         "PrivateIpAddresses": [
-            {"PrivateIpAddress": address, "Primary": position == 0}
+            {
+                "PrivateIpAddress": address,
+                "PrivateDnsName": private_dns_name(row.region, address),
+                "Primary": position == 0,
+            }
             for position, address in enumerate(row.private_ips)
         ],
         "Ipv6Addresses": [{"Ipv6Address": address} for address in row.ipv6_addresses],

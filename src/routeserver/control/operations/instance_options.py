@@ -1,0 +1,92 @@
+"""What an instance is launched with and nothing here uses, yet clients read back: its profile, the
+options of its metadata service, its CPU credits. And ModifyInstanceMetadataOptions (EC2 API
+2016-11-15).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+from routeserver.control.call import Answer, Call, Params
+from routeserver.control.instances import find_instances
+from routeserver.control.views import instance as views
+from routeserver.domain import vpc_rules
+from routeserver.domain.network import InstanceState
+from routeserver.domain.refusal import Refusal
+
+MOST_HOPS: Final = 64
+CREDITS: Final = ("standard", "unlimited")
+
+_PROFILE_ARN: Final = re.compile(r"arn:aws[\w-]*:iam::\d{12}:instance-profile/[\w+=,.@/-]+", re.A)
+_PROFILE_NAME: Final = re.compile(r"[\w+=,.@-]{1,128}", re.A)
+
+
+def launch_options(call: Call, params: Params) -> dict[str, Any]:
+    """The columns of RunInstances' parameters. Raises Refusal for values that EC2 does not take."""
+    metadata = _checked(params.get("MetadataOptions", {}))
+    return {
+        "profile_arn": _profile_arn(call, params.get("IamInstanceProfile")),
+        "metadata_options": json.dumps(metadata) if metadata else None,
+        "cpu_credits": _credits(params),
+    }
+
+
+def _credits(params: Params) -> str | None:
+    if "CreditSpecification" not in params:
+        return None
+    asked = str(params["CreditSpecification"]["CpuCredits"])
+    if asked not in CREDITS:
+        raise vpc_rules.invalid_value("cpuCredits", asked, f"Valid values: {', '.join(CREDITS)}.")
+    return asked
+
+
+def _profile_arn(call: Call, asked: Params | None) -> str | None:
+    """Any name is a profile, as any id is an image: none is kept here."""
+    if not asked:
+        return None
+    arn, name = asked.get("Arn"), asked.get("Name")
+    if arn and name:
+        raise Refusal(
+            "InvalidParameterCombination",
+            "The parameter iamInstanceProfile.name may not be used in combination with "
+            "iamInstanceProfile.arn",
+        )
+    if arn and _PROFILE_ARN.fullmatch(arn):
+        return str(arn)
+    if name and _PROFILE_NAME.fullmatch(name):
+        return f"arn:aws:iam::{call.account_id}:instance-profile/{name}"
+    which = "arn" if arn else "name"
+    raise Refusal(
+        "InvalidParameterValue",
+        f"Value ({arn or name}) for parameter iamInstanceProfile.{which} is invalid. "
+        f"Invalid IAM Instance Profile {which}",
+    )
+
+
+def _checked(asked: Params) -> dict[str, Any]:
+    hops = asked.get("HttpPutResponseHopLimit")
+    if hops is not None and not 1 <= hops <= MOST_HOPS:
+        raise vpc_rules.invalid_value(
+            "httpPutResponseHopLimit", hops, f"It is between 1 and {MOST_HOPS}."
+        )
+    return {name: asked[name] for name in views.METADATA_DEFAULTS if name in asked}
+
+
+async def modify_instance_metadata_options(call: Call, params: Params) -> Answer:
+    (row,) = await find_instances(call, [params["InstanceId"]])
+    if row.state is InstanceState.TERMINATED:
+        raise Refusal("IncorrectInstanceState", f"The instance '{row.id}' is {row.state}.")
+    asked = _checked(params)
+    if not asked:
+        raise Refusal(
+            "MissingParameter",
+            f"The request must contain one of {', '.join(views.METADATA_DEFAULTS)}",
+        )
+    options = {**views.metadata_options(row), **asked}
+    await call.tx.update(row, metadata_options=json.dumps(options))
+    return {
+        "InstanceId": row.id,
+        "InstanceMetadataOptions": {"State": "pending", **options},
+    }
