@@ -193,6 +193,7 @@ async def _start(settings: Settings, listening: socket.socket, parts: AsyncExitS
         regions=settings.regions,
         limits=HttpLimits(body_bytes=settings.body_limit_bytes),
         audit=None if trail is None else trail.write,
+        count_refused=metrics.request_refused,
     )
     await parts.enter_async_context(serving(server_config(app), listening))
 
