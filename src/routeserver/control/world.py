@@ -25,6 +25,8 @@ from routeserver.control.observed import Installation, PeerStatus, RouteView
 from routeserver.control.reconcile.tables import RouteTables
 from routeserver.dataplane import DataPlane
 from routeserver.domain.routing import Entry
+from routeserver.net.attribute_set import AttributeSet
+from routeserver.net.path import PathAttributes
 from routeserver.net.prefix import Prefix
 from routeserver.rib.fib import FibDelta
 from routeserver.rib.path import Path
@@ -34,6 +36,9 @@ from routeserver.speaker.speaker import Speaker
 log = structlog.get_logger()
 
 NOTHING: Final[Mapping[Prefix, Path]] = {}
+
+LATEST_SETS: Final = 256
+"""Attribute sets that stay decoded while routes are listed."""
 
 _Row: TypeAlias = tuple[Prefix, Path, bool]
 """A prefix, one of its paths, and whether that is the best."""
@@ -136,6 +141,7 @@ class World:
         table_ids = self.tables.tables_of(route_server_id)
         begin = None if after is None else (after[0], "")
         rows = rib.routes(begin) if prefixes is None else _looked_up(rib, prefixes, begin)
+        read = _AttributeReader()
         for prefix, path, in_fib in _in_lasting_order(rows, after):
             if peer_ids is not None and path.source.peer_id not in peer_ids:
                 yield None
@@ -152,10 +158,26 @@ class World:
                 prefix=prefix,
                 endpoint_id=path.source.endpoint_id,
                 peer_id=path.source.peer_id,
-                attributes=path.attributes,
+                attributes=read(path.attribute_set),
                 in_fib=in_fib,
                 installations=installations,
             )
+
+
+class _AttributeReader:
+    """Neighbours often share their attributes: each of the latest sets is decoded once."""
+
+    def __init__(self) -> None:
+        self._latest: dict[int, tuple[AttributeSet, PathAttributes]] = {}
+
+    def __call__(self, attribute_set: AttributeSet) -> PathAttributes:
+        kept = self._latest.get(id(attribute_set))
+        # Held here, no other set can have its id.
+        if kept is None:
+            if len(self._latest) >= LATEST_SETS:
+                self._latest.clear()
+            kept = self._latest[id(attribute_set)] = (attribute_set, attribute_set.attributes)
+        return kept[1]
 
 
 def _in_lasting_order(rows: Iterator[_Row], after: tuple[Prefix, str] | None) -> Iterator[_Row]:
