@@ -36,7 +36,10 @@ async def test_every_question_has_its_path_and_answers_json(
 ) -> None:
     await office.add_route_server(["rsp-1"])
     office.announce("rsp-1", "10.1.0.0/16")
+    made = [await office.ask("account-create")]
+    made.append(await office.ask("account-new-key", account=made[0]["account"]))
     params = {"peer": "rsp-1", "prefix": "10.1.0.0/16", "peers_down": ["rsp-1"]}
+    params |= {"account": made[0]["account"], "key": made[1]["key"]}
     for question in registry.QUESTIONS:
         more: dict[str, Any] = {"settings": {"hold_time_s": 9}} if question == "peer-set" else {}
         answer = await client.post(f"/{question}", json=params | more)

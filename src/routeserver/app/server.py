@@ -244,6 +244,7 @@ async def _start(
         regions=settings.regions,
         limits=HttpLimits(body_bytes=settings.body_limit_bytes),
         audit=None if trail is None else trail.write,
+        count_refused=metrics.request_refused,
     )
     await parts.enter_async_context(serving(server_config(app), listening))
 

@@ -11,7 +11,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from itertools import groupby
+from operator import itemgetter
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -26,6 +28,8 @@ from routeserver.domain.routing import Entry
 from routeserver.domain.topology import Topology
 from routeserver.domain.topology_rows import Rows, topology
 from routeserver.fabric import Fabric
+from routeserver.net.attribute_set import AttributeSet
+from routeserver.net.path import PathAttributes
 from routeserver.net.prefix import Prefix
 from routeserver.net.route_batch import RouteBatch
 from routeserver.rib.fib import FibDelta
@@ -36,6 +40,12 @@ from routeserver.speaker.speaker import Speaker
 log = structlog.get_logger()
 
 NOTHING: Final[Mapping[Prefix, Path]] = {}
+
+LATEST_SETS: Final = 256
+"""Attribute sets that stay decoded while routes are listed."""
+
+_Row: TypeAlias = tuple[Prefix, Path, bool]
+"""A prefix, one of its paths, and whether that is the best."""
 
 
 @dataclass(slots=True)
@@ -188,8 +198,10 @@ class World:
         if rib is None:
             return
         table_ids = self.tables.tables_of(route_server_id)
-        rows = rib.routes(after) if prefixes is None else _looked_up(rib, prefixes, after)
-        for prefix, path, in_fib in rows:
+        begin = None if after is None else (after[0], "")
+        rows = rib.routes(begin) if prefixes is None else _looked_up(rib, prefixes, begin)
+        read = _AttributeReader()
+        for prefix, path, in_fib in _in_lasting_order(rows, after):
             if peer_ids is not None and path.source.peer_id not in peer_ids:
                 yield None
                 continue
@@ -205,24 +217,47 @@ class World:
                 prefix=prefix,
                 endpoint_id=path.source.endpoint_id,
                 peer_id=path.source.peer_id,
-                attributes=path.attributes,
+                attributes=read(path.attribute_set),
                 in_fib=in_fib,
                 installations=installations,
             )
 
 
+class _AttributeReader:
+    """Neighbours often share their attributes: each of the latest sets is decoded once."""
+
+    def __init__(self) -> None:
+        self._latest: dict[int, tuple[AttributeSet, PathAttributes]] = {}
+
+    def __call__(self, attribute_set: AttributeSet) -> PathAttributes:
+        kept = self._latest.get(id(attribute_set))
+        # Held here, no other set can have its id.
+        if kept is None:
+            if len(self._latest) >= LATEST_SETS:
+                self._latest.clear()
+            kept = self._latest[id(attribute_set)] = (attribute_set, attribute_set.attributes)
+        return kept[1]
+
+
+def _in_lasting_order(rows: Iterator[_Row], after: tuple[Prefix, str] | None) -> Iterator[_Row]:
+    """By prefix and peer id, whatever becomes the best path meanwhile: a page ends at a place that
+    stays where it is."""
+    for prefix, paths in groupby(rows, key=itemgetter(0)):
+        for row in sorted(paths, key=_peer_id):
+            if after is None or (prefix, _peer_id(row)) > after:
+                yield row
+
+
+def _peer_id(row: _Row) -> str:
+    return row[1].source.peer_id
+
+
 def _looked_up(
     rib: Rib, prefixes: Collection[Prefix], after: tuple[Prefix, str] | None
-) -> Iterator[tuple[Prefix, Path, bool]]:
+) -> Iterator[_Row]:
     """As `Rib.routes`, for these prefixes alone."""
     for prefix in sorted(prefixes):
-        if after is not None and prefix < after[0]:
-            continue
-        paths = rib.candidates(prefix)
-        seen = 0
-        if after is not None and prefix == after[0]:
-            peers = [path.source.peer_id for path in paths]
-            seen = peers.index(after[1]) + 1 if after[1] in peers else 0
-        best = rib.fib.get(prefix)
-        for path in paths[seen:]:
-            yield prefix, path, path is best
+        if after is None or prefix >= after[0]:
+            best = rib.fib.get(prefix)
+            for path in rib.candidates(prefix):
+                yield prefix, path, path is best

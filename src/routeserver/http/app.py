@@ -41,13 +41,15 @@ def make_app(
     regions: Collection[str] | None = None,
     limits: Limits | None = None,
     audit: Callable[[AuditedCall], None] | None = None,
+    count_refused: Callable[[str], None] | None = None,
     wall_clock: Callable[[], float] = time.time,
     new_request_id: Callable[[], str] = lambda: str(uuid.uuid4()),
 ) -> ASGIApp:
     """The ASGI application.
 
     With `regions`, EC2 requests signed for any other region are refused. `audit` is told of every
-    signed call, and must not block.
+    signed call, and must not block; `count_refused` of the error code of each request that no
+    operation was asked for.
     """
     endpoint = Endpoint(
         api,
@@ -56,6 +58,7 @@ def make_app(
         regions=regions,
         limits=limits or Limits(),
         audit=audit,
+        count_refused=count_refused,
     )
 
     async def healthz(_request: Request) -> Response:

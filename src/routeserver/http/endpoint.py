@@ -59,6 +59,8 @@ class _Heard:
     signed: sigv4.SignedRequest | None = None
     call: AuditedCall | None = None
     """Known from the moment the request says who signed it."""
+    is_asked: bool = False
+    """Whether an operation has been asked; what becomes of it then is the Api's to count."""
 
 
 class Endpoint:
@@ -73,8 +75,10 @@ class Endpoint:
         regions: Collection[str] | None,
         limits: Limits,
         audit: Callable[[AuditedCall], None] | None = None,
+        count_refused: Callable[[str], None] | None = None,
     ) -> None:
         self._audit = audit
+        self._count_refused = count_refused
         self._api = api
         self._wall_clock = wall_clock
         self._new_request_id = new_request_id
@@ -106,6 +110,8 @@ class Endpoint:
                 await _send_pieces(send, body, heard.request_id)
 
     def _record(self, heard: _Heard, refused: Fault | Refusal | None) -> None:
+        if refused is not None and not heard.is_asked and self._count_refused is not None:
+            self._count_refused(refused.code)
         if self._audit is None or heard.call is None:
             return
         if refused is not None:
@@ -139,6 +145,7 @@ class Endpoint:
         operation = request.operation_of(parameters, model.service(claim.service))
         audited.action = operation.name
         audited.params = parsed = _parsed(operation, parameters)
+        heard.is_asked = True
         answer = await self._api.call(
             ApiRequest(
                 service=claim.service,

@@ -212,6 +212,12 @@ class Metrics:
             ("action", "code"),
             registry=self._registry,
         )
+        self._refused = Counter(
+            "routeserver_api_requests_refused",
+            "Requests that reached no operation, by error code: not authenticated, malformed.",
+            ("code",),
+            registry=self._registry,
+        )
         self._latency = Histogram(
             "routeserver_api_request_duration_seconds",
             "Time from the whole request to the whole answer.",
@@ -225,6 +231,11 @@ class Metrics:
         label = action if action in self._actions else OTHER_ACTION
         self._requests.labels(label, code).inc()
         self._latency.labels(label).observe(duration_s)
+
+    def request_refused(self, code: str) -> None:
+        """Count one request that got no further than its form or its signature; `code` is one of
+        ours, never a client's text."""
+        self._refused.labels(code).inc()
 
     def render(self) -> bytes:
         """The scrape's body, of type `CONTENT_TYPE`."""

@@ -68,6 +68,7 @@ _MADE_BY_THE_FORMAT: Final = frozenset({"le"})
 def metrics_reference() -> str:
     metrics = Metrics(lambda: _ONE_OF_EVERYTHING, version="", actions=())
     metrics.request_answered(None, "OK", 0.0)
+    metrics.request_refused("AuthFailure")
     families = text_string_to_metric_families(metrics.render().decode())
     ours = {family.name: family for family in families if family.name.startswith(_OURS)}
     return _HEAD + "".join(_rows(ours)) + _TAIL

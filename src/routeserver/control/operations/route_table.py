@@ -28,6 +28,7 @@ from routeserver.domain.resources import (
     Subnet,
     Vpc,
 )
+from routeserver.ec2.filters import Filters, compile_filters
 from routeserver.ec2.response import LongAnswer
 
 LOOKED_AT: Final = 512
@@ -83,12 +84,8 @@ async def create_route_table(call: Call, params: Params) -> Answer:
 async def describe_route_tables(call: Call, params: Params) -> Answer:
     tables = await find_all(call, RouteTable, params.get("RouteTableIds"))
     facts = await facts_of(call, tables)
-    members = {
-        ROUTE_FILTERS[one["Name"]]
-        for one in params.get("Filters", ())
-        if one.get("Name") in ROUTE_FILTERS
-    }
-    values = await _route_values(facts, members) if members else {}
+    asked = [one for one in params.get("Filters", ()) if one.get("Name") in ROUTE_FILTERS]
+    values = await _route_values(facts, asked) if asked else {}
     page = await describe(call, params, RouteTable, "RouteTableIds", _filters(facts, values))
     shown = {row.id: await with_runs(facts[row.id]) for row in page.rows}
     answer = page.answer(
@@ -99,19 +96,26 @@ async def describe_route_tables(call: Call, params: Params) -> Answer:
 
 
 Values: TypeAlias = Mapping[str, Mapping[str, Collection[str]]]
-"""What the routes of a table have of a member, by member and table id."""
+"""What the routes of a table have of a member and some filter lets pass, by member and table id."""
 
 
-async def _route_values(facts: Mapping[str, TableFacts], members: Collection[str]) -> Values:
-    """Looked through once, with a turn of the event loop now and then."""
+async def _route_values(facts: Mapping[str, TableFacts], asked: Filters) -> Values:
+    """What passes a filter, looked for once, with a turn of the event loop now and then.
+
+    Raises Fault as `compile_filters` does.
+    """
+    tests = [
+        (one["Name"], ROUTE_FILTERS[one["Name"]], compile_filters([one], ROUTE_FILTERS))
+        for one in asked
+    ]
     found: dict[str, dict[str, set[str]]] = {
-        member: {table_id: set() for table_id in facts} for member in members
+        member: {table_id: set() for table_id in facts} for _, member, _ in tests
     }
     number = 0
     for table_id, known in facts.items():
         for route in views.routes(await with_runs(known)):
-            for member in members:
-                if member in route:
+            for name, member, passes in tests:
+                if member in route and passes({name: route[member]}, {}):
                     found[member][table_id].add(route[member])
             number += 1
             if not number % LOOKED_AT:
@@ -128,7 +132,7 @@ def _filters(facts: Mapping[str, TableFacts], values: Values) -> dict[str, Colum
         ]
 
     def of_routes(member: str) -> Column[RouteTable]:
-        return lambda row: list(values[member][row.id])
+        return lambda row: tuple(values[member][row.id])
 
     return {
         "association.gateway-id": of_associations("gateway_id"),

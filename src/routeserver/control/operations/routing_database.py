@@ -77,8 +77,9 @@ async def _wanted(
     )
     found: list[RouteView] = []
     for number, view in enumerate(routes, 1):
-        if view is not None and passes(
-            {name: partial(column, view) for name, column in FILTERS.items()}, {}
+        if view is not None and (
+            not filters
+            or passes({name: partial(column, view) for name, column in FILTERS.items()}, {})
         ):
             found.append(view)
             if len(found) == count:
