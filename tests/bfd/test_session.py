@@ -145,6 +145,22 @@ def test_silence_makes_it_forget_whom_it_spoke_to() -> None:
     assert session.remote_discriminator == 0
 
 
+def test_who_was_kept_from_running_gives_the_other_end_one_interval_more() -> None:
+    session = session_in(State.UP)  # 0.9 s, three times 0.3
+    session.excuse(1.0)
+    assert session.is_detection_due(1.0), "a little late is not kept from running"
+    session.excuse(5.0)
+    assert not session.is_detection_due(5.29)
+    session.excuse(9.0)
+    assert session.is_detection_due(9.0), "once in a silence"
+    session.receive(encode(replace(HEARD, state=State.UP)), 9.1)
+    session.excuse(19.0)
+    assert not session.is_detection_due(19.29), "another silence"
+    assert session.is_detection_due(19.31)
+    session.handle_timer(19.31)
+    assert session.state is State.DOWN
+
+
 def test_an_identical_packet_only_moves_the_detection_time() -> None:
     session = session_in(State.UP)
     data = encode(replace(HEARD, state=State.UP))

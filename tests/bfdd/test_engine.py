@@ -13,6 +13,7 @@ import pytest
 
 from routeserver.bfd.packet import ControlPacket, State, decode, encode
 from routeserver.bfd.session import BfdConfig
+from routeserver.bfdd import engine as engine_module
 from routeserver.bfdd.engine import BfdEngine
 from routeserver.bfdd.spec import BfdChange, BfdSpec
 from tests.bfdd.support import FAST, PATIENCE_S, STEADY, Place, Reports, eventually
@@ -266,8 +267,33 @@ async def test_a_process_that_was_kept_from_running_reads_before_it_judges(
         remote.sender.sendto(remote.session._encode(), remote.destination)
         one._due(running, one._loop.time())
         assert one.is_up("here")
-        one._due(running, one._loop.time() + 3600)  # now with nothing to read
+        late = one._loop.time() + 3600
+        one._due(running, late)  # now with nothing to read
+        assert one.is_up("here"), "who has not listened cannot tell"
+        one._due(running, late + 60)
         assert not one.is_up("here")
+
+
+async def test_a_packet_behind_those_of_many_others_counts_before_a_verdict(
+    place: Place, engine: EngineMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, there = Reports(), Reports()
+    one, two = engine(here), engine(there)
+    network = place.here.rpartition(".")[0]
+    pairs = {name: BfdSpec(name, place.here, f"{network}.{name}", STEADY) for name in ("77", "78")}
+    one.converge(pairs)
+    two.converge({key: BfdSpec(key, s.remote, s.local, STEADY) for key, s in pairs.items()})
+    await here.until(lambda: all(map(one.is_up, pairs)))
+    first, last = (two._by_id[name] for name in pairs)
+    with monkeypatch.context() as patch:
+        patch.setattr(one, "_loop", LateLoop())
+        for _ in range(engine_module._DATAGRAMS_PER_TURN + 100):
+            first.sender.sendto(first.session._encode(), first.destination)
+        last.sender.sendto(last.session._encode(), last.destination)
+        running = one._by_id["78"]
+        running.session._excused_until = running.session._detect_at  # no more time for this silence
+        one._due(running, one._loop.time())
+        assert one.is_up("78")
 
 
 async def test_a_deaf_callback_does_not_stop_the_engine(place: Place, engine: EngineMaker) -> None:

@@ -42,8 +42,8 @@ def responder(peers: list[PeerSetup], remote: str) -> Companion:
 
 
 def bfd(daemon: Ours, folder: Path, sessions: int) -> dict[str, float]:
-    """`bfd_cpu_percent` of one processor, `bfd_lost` sessions, and the `bfd_longest_silence_ms`
-    that any remote system saw."""
+    """`bfd_cpu_percent` of one processor, `bfd_lost` sessions, the `bfd_longest_silence_ms` that any
+    remote system saw, and `bfd_remotes_late_ms`, by how much those were late themselves at most."""
     peers = bfd_peers(sessions)
     try:
         remote = daemon.start(Setup(folder, ADDRESS, peers))
@@ -59,6 +59,7 @@ def bfd(daemon: Ours, folder: Path, sessions: int) -> dict[str, float]:
             "bfd_cpu_percent": 100 * used,
             "bfd_lost": last["lost"],
             "bfd_longest_silence_ms": 1000 * last["longest_silence_s"],
+            "bfd_remotes_late_ms": 1000 * last["latest_s"],
         }
     finally:
         daemon.stop()

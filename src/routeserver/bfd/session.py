@@ -69,6 +69,7 @@ class BfdSession:
         self._tx_at = inf
         self._detect_at = inf
         self._detection_s = 0.0
+        self._excused_until = 0.0
         self._outbox: list[bytes] = []
         self._periodic: bytes | None = None  # the next periodic packet, while nothing changes
         self._steady: bytes | None = None  # a received packet that says nothing new
@@ -116,6 +117,15 @@ class BfdSession:
 
     def is_detection_due(self, now: float) -> bool:
         return now >= self._detect_at
+
+    def excuse(self, now: float) -> None:
+        """The deadline of detection has come and nothing is there to be read. Where the caller was
+        kept from running well past it, that proves little: packets were dropped meanwhile, or both
+        ends stood still. The other end has one interval more then, once in a silence.
+        """
+        interval_s = self._detection_s / max(1, self._remote.detect_mult)
+        if now - self._detect_at > interval_s / 2 and self._detect_at != self._excused_until:
+            self._detect_at = self._excused_until = now + interval_s
 
     def packets_to_send(self) -> list[bytes]:
         """Takes everything that is due, in order."""

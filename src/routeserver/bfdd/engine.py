@@ -35,6 +35,7 @@ from routeserver.netd.sockets import Address, SocketError
 
 _DATAGRAM_SIZE: Final = 256  # a control packet's length field cannot say more
 _DATAGRAMS_PER_TURN: Final = 512
+_DATAGRAMS_BEFORE_A_VERDICT: Final = 4096  # more than a receiving buffer holds
 _TTL: Final = 255
 _SHORTEST_LEAVE_S: Final = 2.5  # two slow packets, should one get lost
 
@@ -210,8 +211,8 @@ class BfdEngine:
             self._loop.remove_reader(listener.socket)
             listener.socket.close()
 
-    def _drain(self, listener: Listener) -> None:
-        for _ in range(_DATAGRAMS_PER_TURN):
+    def _drain(self, listener: Listener, most: int = _DATAGRAMS_PER_TURN) -> None:
+        for _ in range(most):
             if listener.sessions == 0:
                 return
             try:
@@ -250,10 +251,13 @@ class BfdEngine:
                 self._end(running)
                 return
         elif running.session.is_detection_due(now):
-            # This process may have been kept from running; what waits in the socket was in time.
-            self._drain(running.listener)
+            # This process may have been kept from running; what waits in the socket was in time,
+            # all of it: other sessions' packets may stand before this one's.
+            self._drain(running.listener, _DATAGRAMS_BEFORE_A_VERDICT)
             if running.ends_at is not None:
                 return
+            if running.session.is_detection_due(now):
+                running.session.excuse(now)
         events = running.session.handle_timer(now)
         self._send(running)  # its next deadline is asked for when this one is done
         if events:
