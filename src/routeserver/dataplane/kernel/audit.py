@@ -102,12 +102,16 @@ async def _repair(space: Space, table: Written, seen: _Seen) -> int:
             lost.setdefault(hop, []).append(prefix)
     await space.delivery.write(table.number, STATIC_METRIC, lost, seen.strange_static)
     wrong = sum(map(len, lost.values())) + len(seen.strange_static)
-    missing = [p for p in table.leads if p not in seen.right and p not in touched]
-    for start in range(0, len(missing), SLICE):
-        await space.write_again(table, missing[start : start + SLICE])
+    known = list(table.leads)
+    for start in range(0, len(known), SLICE):
+        some = known[start : start + SLICE]
+        missing = [p for p in some if p not in seen.right and p not in touched]
+        await space.write_again(table, missing)
+        wrong += len(missing)
+        await asyncio.sleep(0)
     async with table.order:
         strange = [
             p for p in seen.strange if p not in table.leads and p not in (table.touched or touched)
         ]
         await space.delivery.write(table.number, PROPAGATED_METRIC, {}, strange)
-    return wrong + len(missing) + len(strange)
+    return wrong + len(strange)
