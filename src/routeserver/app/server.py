@@ -10,9 +10,10 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 import structlog
@@ -70,6 +71,9 @@ from routeserver.store.seal import Seal
 OTHERS_WRITE_S: Final = 5.0
 """How long credentials may be older than a database that other servers write, too."""
 
+LAST_ORDER_S: Final = 10.0
+"""How long the helper may take to carry out what it was last asked for."""
+
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 _log = structlog.get_logger()
@@ -115,12 +119,14 @@ def _client_of(
     is_closing = False
     netd.ended.add_done_callback(gone)
 
-    def close() -> None:
+    async def close() -> None:
         nonlocal is_closing
         is_closing = True
         netd.close()
+        with suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(helper.process.wait, LAST_ORDER_S)
 
-    parts.callback(close)
+    parts.push_async_callback(close)
     return netd
 
 
