@@ -91,9 +91,9 @@ def test_what_hears_the_network_may_nothing(server: Server) -> None:
         assert len(uids(pid)) == 1
     assert uids(helper) == {0}
     assert status(helper)["NoNewPrivs"] == "1"
-    said = last(server, "privilege")
-    assert said["capabilities"] == "none"
-    assert said["lacking"] == []
+    told = last(server, "privilege")
+    assert told["capabilities"] == "none"
+    assert told["lacking"] == []
     assert last(server, "listening")["bgp_port"] == 179
     # Root's tools are root's, and its files are the server's own.
     assert json.loads(operator(server, "show", "peers", "--json"))["peers"] == []

@@ -347,14 +347,17 @@ class Namespaces:
         if self._is_prepared:
             return
         try:
-            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            is_writable = os.access(self._folder, os.W_OK)
+            self._share_folder()
         except PermissionError:
-            is_writable = False
-        if not is_writable:
             self._cover_folder()
-            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._share_folder()
+        self._is_prepared = True
+
+    def _share_folder(self) -> None:
         where = str(self._folder)
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not os.access(where, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), where)
         try:
             linux.mount("", where, flags=Mount.SHARED | Mount.RECURSIVE)
         except OSError as error:
@@ -362,7 +365,6 @@ class Namespaces:
                 raise
             linux.mount(where, where, flags=Mount.BIND | Mount.RECURSIVE)
             linux.mount("", where, flags=Mount.SHARED | Mount.RECURSIVE)
-        self._is_prepared = True
 
     def _cover_folder(self) -> None:
         where = self._folder
