@@ -61,11 +61,12 @@ _ROUTE: Final = struct.Struct("=4xBB")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What of HERE this helper was started for: tables of routes, and the name of an interface,
-    empty for none."""
+    """What of HERE this helper was started for: tables of routes, the name of an interface, empty
+    for none, and whether it is what internet gateways lead to."""
 
     tables: frozenset[int] = frozenset()
     interface: str = ""
+    is_outside: bool = False
 
 
 def pieces(
