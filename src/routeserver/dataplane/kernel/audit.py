@@ -42,7 +42,8 @@ async def audit(space: Space) -> int:
     tables = dict(space.tables)
     seen = {number: _Seen() for number in tables}
     for table in tables.values():
-        table.touched = set()
+        async with table.order:  # what is half written is not looked at
+            table.touched = set()
     try:
         await space.writer.drained()
         async for listed in space.reader.routes():

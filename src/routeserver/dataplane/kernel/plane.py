@@ -22,6 +22,7 @@ from routeserver.dataplane.kernel.place import InNamespaces, Place
 from routeserver.dataplane.kernel.reader import Looking, Reader
 from routeserver.dataplane.kernel.space import Counted, GroundOf, Space
 from routeserver.dataplane.kernel.watch import Ears, Watch
+from routeserver.dataplane.kernel.writer import IN_FLIGHT, Writer
 from routeserver.dataplane.kernel.written import Entries, Written
 from routeserver.domain.plan import Change, Tally
 from routeserver.domain.routing import Entry
@@ -83,6 +84,7 @@ class KernelDataPlane:
     ) -> None:
         self.counted = Counted()
         self._netd = netd
+        self._room = asyncio.Semaphore(IN_FLIGHT)
         self._eyes = eyes or ByNetlink(netd)
         self._place = place or InNamespaces()
         self._has_nexthops = has_nexthops
@@ -219,8 +221,7 @@ class KernelDataPlane:
     async def _converge_space(self, name: str, ground_of: GroundOf) -> None:
         if name not in self._spaces:
             self._spaces[name] = await Space.open(
-                name,
-                self._netd,
+                Writer(self._netd, name, self._room),
                 await self._eyes.reader(name),
                 has_nexthops=self._has_nexthops,
                 counted=self.counted,

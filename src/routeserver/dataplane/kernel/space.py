@@ -24,7 +24,6 @@ from routeserver.dataplane.kernel.written import Lead, Written
 from routeserver.domain.plan import Tally
 from routeserver.domain.routing import Entry
 from routeserver.net.prefix import IPV6_BIT, Prefix
-from routeserver.netd.interface import Netd
 from routeserver.netd.orders import ROUTE_PROTOCOL, Refusal
 from routeserver.netlink.bulk import Listed
 from routeserver.netlink.nexthop import delete_nexthop, new_nexthop
@@ -53,9 +52,14 @@ class Space:
     """Made by `Space.open`."""
 
     def __init__(
-        self, namespace: str, netd: Netd, reader: Looking, *, has_nexthops: bool, counted: Counted
+        self,
+        writer: Writer,
+        reader: Looking,
+        *,
+        has_nexthops: bool,
+        counted: Counted,
     ) -> None:
-        self.namespace = namespace
+        self.namespace = writer.namespace
         self.hops = Hops(self._way_to)
         self.tables: dict[int, Written] = {}
         self.static: dict[int, dict[Prefix, Hop | None]] = {}
@@ -64,7 +68,7 @@ class Space:
         self.faults: dict[int, str] = {}
         """What is wrong with the static part of a table."""
         self.reader = reader
-        self.writer = Writer(netd, namespace)
+        self.writer = writer
         self.delivery = Delivery(self.writer, self._refused, has_nexthops=has_nexthops)
         self.has_nexthops = has_nexthops
         self._ground: Ground | None = None
@@ -75,10 +79,10 @@ class Space:
 
     @classmethod
     async def open(
-        cls, namespace: str, netd: Netd, reader: Looking, *, has_nexthops: bool, counted: Counted
+        cls, writer: Writer, reader: Looking, *, has_nexthops: bool, counted: Counted
     ) -> Space:
         """Finds what stands there; the reader is the space's to close. Raises OSError."""
-        space = cls(namespace, netd, reader, has_nexthops=has_nexthops, counted=counted)
+        space = cls(writer, reader, has_nexthops=has_nexthops, counted=counted)
         try:
             await space._restore()
         except BaseException:
@@ -146,9 +150,14 @@ class Space:
 
     async def _mend_hops(self) -> bool:
         """Write objects that somebody deleted; the kernel deleted their routes with them."""
+        asked = list(self.hops)
         await self.writer.drained()
         there = {nexthop.id for nexthop in await self.reader.nexthops()}
-        lost = [hop for hop in self.hops if hop.id not in there and not hop.fault]
+        lost = [
+            hop
+            for hop in asked
+            if hop.id not in there and not hop.fault and self.hops.get(hop.id) is hop
+        ]
         self.write_hops([*lost, *(hop for hop in self.hops if hop.fault)])
         if lost:
             log.warning("kernel_nexthops_lost", namespace=self.namespace, count=len(lost))
@@ -269,7 +278,12 @@ class Space:
         self._flip()
 
     def _flip(self) -> None:
-        self.counted.flips += sum(1 for hop in self.hops.changed if hop.routes)
+        moved = [hop for hop in self.hops.changed if hop.routes]
+        self.counted.flips += len(moved)
+        if moved and not self.has_nexthops:
+            task = asyncio.get_running_loop().create_task(self._move_routes(moved))
+            self._moving.add(task)
+            task.add_done_callback(self._moving.discard)
         self.flush_hops()
 
     def _refused(
@@ -295,12 +309,7 @@ class Space:
         self.write_hops(changed)
 
     def write_hops(self, hops: Sequence[Hop]) -> None:
-        if not hops:
-            return
-        if not self.has_nexthops:
-            task = asyncio.get_running_loop().create_task(self._move_routes(hops))
-            self._moving.add(task)
-            task.add_done_callback(self._moving.discard)
+        if not hops or not self.has_nexthops:
             return
 
         def refused(refusals: Sequence[Refusal], reason: str) -> None:
