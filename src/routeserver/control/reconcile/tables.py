@@ -40,8 +40,8 @@ log = structlog.get_logger()
 SLICE: Final = 1_000
 """Prefixes looked at between two turns of the event loop; some 4 ms of work."""
 
-BULK_SLICE: Final = 5_000 if IS_COMPILED else 1_000
-"""The same in bulk."""
+BULK_SLICE: Final = 2_000 if IS_COMPILED else 1_000
+"""The same in bulk; what a kernel is given in one order."""
 
 Owners = Mapping[IPv4Address | IPv6Address, str]
 Words: TypeAlias = tuple[Family, "array[int]", int, int]
