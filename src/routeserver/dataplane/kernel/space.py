@@ -134,7 +134,7 @@ class Space:
         links = await self.reader.links()
         ground = self._ground = ground_of({link.name: link.index for link in links.values()})
         self.hops.relocate()
-        self._flip()
+        self._flip("network interfaces moved")
         lost = await self._mend_hops() if self.has_nexthops else False
         self.faults.clear()
         for number in self.tables.keys() | self._found.keys():
@@ -275,16 +275,27 @@ class Space:
 
     def lose(self, peer_id: str) -> None:
         self.hops.lose(peer_id)
-        self._flip()
+        self._flip(f"peer {peer_id} is lost")
 
-    def _flip(self) -> None:
+    def _flip(self, why: str) -> None:
         moved = [hop for hop in self.hops.changed if hop.routes]
         self.counted.flips += len(moved)
+        routes = sum(hop.routes for hop in moved)
         if moved and not self.has_nexthops:
             task = asyncio.get_running_loop().create_task(self._move_routes(moved))
             self._moving.add(task)
             task.add_done_callback(self._moving.discard)
-        self.flush_hops()
+
+        def switched() -> None:
+            log.info(
+                "kernel_switched",
+                namespace=self.namespace,
+                nexthops=len(moved),
+                routes=routes,
+                reason=why,
+            )
+
+        self.flush_hops(switched if moved else None)
 
     def _refused(
         self, number: int, metric: int, prefix: Prefix, hop: Hop | None, reason: str
@@ -303,12 +314,12 @@ class Space:
 
     # --- next-hop objects -------------------------------------------------------------------------
 
-    def flush_hops(self) -> None:
+    def flush_hops(self, done: Callable[[], None] | None = None) -> None:
         """Send what has changed of them, at once."""
         changed, self.hops.changed = self.hops.changed, []
-        self.write_hops(changed)
+        self.write_hops(changed, done)
 
-    def write_hops(self, hops: Sequence[Hop]) -> None:
+    def write_hops(self, hops: Sequence[Hop], done: Callable[[], None] | None = None) -> None:
         if not hops or not self.has_nexthops:
             return
 
@@ -321,7 +332,7 @@ class Space:
         for hop in hops:
             hop.fault = ""
         messages = [new_nexthop(hop.as_nexthop(ROUTE_PROTOCOL)) for hop in hops]
-        self.writer.now(numbered(messages), len(messages), refused)
+        self.writer.now(numbered(messages), len(messages), refused, done)
 
     async def _move_routes(self, hops: Sequence[Hop]) -> None:
         """Without next-hop objects: every route of a hop is written anew."""

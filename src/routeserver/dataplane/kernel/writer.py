@@ -53,8 +53,10 @@ class Writer:
         messages: bytes,
         count: int,
         refused: OnRefused,
+        done: Callable[[], None] | None = None,
     ) -> None:
-        self._send(messages, count, refused, None)
+        """`done` is told when it has been carried out."""
+        self._send(messages, count, refused, done)
 
     def _send(
         self,
