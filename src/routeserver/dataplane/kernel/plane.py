@@ -18,9 +18,9 @@ import structlog
 from routeserver.dataplane.base import KernelCounts
 from routeserver.dataplane.kernel.audit import audit
 from routeserver.dataplane.kernel.ground import PROPAGATED_METRIC
-from routeserver.dataplane.kernel.place import InNamespaces, Place
+from routeserver.dataplane.kernel.place import InNamespaces, Place, Standing
 from routeserver.dataplane.kernel.reader import Looking, Reader
-from routeserver.dataplane.kernel.space import Counted, GroundOf, Space
+from routeserver.dataplane.kernel.space import Counted, Space
 from routeserver.dataplane.kernel.watch import Ears, Watch
 from routeserver.dataplane.kernel.writer import IN_FLIGHT, Writer
 from routeserver.dataplane.kernel.written import Entries, Written
@@ -199,7 +199,7 @@ class KernelDataPlane:
                 await self._abandon(name)
             for name, ground in grounds.items():
                 try:
-                    await self._converge_space(name, ground.ground_of)
+                    await self._converge_space(name, ground)
                 except OSError as error:
                     reason = error.strerror or str(error)
                     faults.update(dict.fromkeys(ground.tables, reason))
@@ -218,16 +218,17 @@ class KernelDataPlane:
                 self._arm_audits()
             return faults
 
-    async def _converge_space(self, name: str, ground_of: GroundOf) -> None:
+    async def _converge_space(self, name: str, standing: Standing) -> None:
         if name not in self._spaces:
             self._spaces[name] = await Space.open(
                 Writer(self._netd, name, self._room),
                 await self._eyes.reader(name),
+                standing.only,
                 has_nexthops=self._has_nexthops,
                 counted=self.counted,
             )
             self._watches[name] = await self._watch(name)
-        if await self._spaces[name].converge(ground_of):
+        if await self._spaces[name].converge(standing.ground_of):
             await audit(self._spaces[name])
 
     async def _settle(self, table_id: str) -> None:

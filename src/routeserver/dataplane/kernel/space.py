@@ -9,7 +9,7 @@ the other (`Written.order`), because the last one to be written is the one that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -26,7 +26,7 @@ from routeserver.domain.routing import Entry
 from routeserver.net.prefix import IPV6_BIT, Prefix
 from routeserver.netd.orders import ROUTE_PROTOCOL, Refusal
 from routeserver.netlink.bulk import Listed
-from routeserver.netlink.nexthop import delete_nexthop, new_nexthop
+from routeserver.netlink.nexthop import NextHop, delete_nexthop, new_nexthop
 from routeserver.netlink.route import RouteType
 from routeserver.netlink.rule import delete_rule, new_rule
 from routeserver.netlink.values import AF_INET, AF_INET6, Address, address_from
@@ -74,17 +74,25 @@ class Space:
         self._ground: Ground | None = None
         self._found: dict[int, dict[tuple[Prefix, int], Hop | None]] = {}
         """Of an earlier life, by table, destination and metric."""
+        self._ways_found: dict[tuple[int, Way | None], Hop] = {}
         self._leads: dict[tuple[int, Entry], Lead] = {}
         self._moving: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(
-        cls, writer: Writer, reader: Looking, *, has_nexthops: bool, counted: Counted
+        cls,
+        writer: Writer,
+        reader: Looking,
+        only: Collection[int] | None,
+        *,
+        has_nexthops: bool,
+        counted: Counted,
     ) -> Space:
-        """Finds what stands there; the reader is the space's to close. Raises OSError."""
+        """Finds what stands there, in the tables of `only` if that is given; the reader is the
+        space's to close. Raises OSError."""
         space = cls(writer, reader, has_nexthops=has_nexthops, counted=counted)
         try:
-            await space._restore()
+            await space._restore(only)
         except BaseException:
             reader.close()
             raise
@@ -97,34 +105,42 @@ class Space:
 
     # --- an earlier life --------------------------------------------------------------------------
 
-    async def _restore(self) -> None:
-        hops: dict[object, Hop] = {}
+    async def _restore(self, only: Collection[int] | None) -> None:
+        nexthops: dict[int, NextHop] = {}
         if self.has_nexthops:
             for nexthop in await self.reader.nexthops():
+                self.hops.avoid([nexthop.id])
                 if nexthop.protocol == ROUTE_PROTOCOL:
-                    way = _way(nexthop.interface, nexthop.gateway)
-                    hops[nexthop.id] = self.hops.adopt(nexthop.id, nexthop.family, way)
-                else:
-                    self.hops.avoid([nexthop.id])
+                    nexthops[nexthop.id] = nexthop
+        if only is None:
+            for nexthop in nexthops.values():
+                self._adopt(nexthop)
         async for listed in self.reader.routes():
             for route in listed:
-                hop = self._hop_found(route, hops)
-                if hop is not None:
-                    hop.routes += 1
-                self._found.setdefault(route.table, {})[route.prefix, route.metric] = hop
+                if only is None or route.table in only:
+                    hop = self._hop_found(route, nexthops)
+                    _count(hop, 1)
+                    self._found.setdefault(route.table, {})[route.prefix, route.metric] = hop
             await asyncio.sleep(0)
+        self._ways_found.clear()
 
-    def _hop_found(self, route: Listed, hops: dict[object, Hop]) -> Hop | None:
+    def _hop_found(self, route: Listed, nexthops: Mapping[int, NextHop]) -> Hop | None:
         if route.type == RouteType.THROW:
             return None
         if route.nexthop_id:
-            return hops.get(route.nexthop_id)
+            known, nexthop = self.hops.get(route.nexthop_id), nexthops.get(route.nexthop_id)
+            return known if nexthop is None or known is not None else self._adopt(nexthop)
         family = AF_INET6 if route.prefix & IPV6_BIT else AF_INET
         gateway = address_from(route.gateway) if route.gateway else None
         way = None if route.type == RouteType.BLACKHOLE else _way(route.interface, gateway)
-        if (family, way) not in hops:
-            hops[family, way] = self.hops.adopt(self.hops.next_id(), family, way)
-        return hops[family, way]
+        if (family, way) not in self._ways_found:
+            hop = self.hops.adopt(self.hops.next_id(), family, way)
+            self._ways_found[family, way] = hop
+        return self._ways_found[family, way]
+
+    def _adopt(self, nexthop: NextHop) -> Hop:
+        way = _way(nexthop.interface, nexthop.gateway)
+        return self.hops.adopt(nexthop.id, nexthop.family, way)
 
     # --- what it stands on ------------------------------------------------------------------------
 
