@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from routeserver.control.operator.counts import counts
 from routeserver.control.operator.desk import Answer, Desk, Params
+from routeserver.control.operator.fabric import attach, detach, show_fabric
 from routeserver.control.operator.peers import show_peer, show_peers
 from routeserver.control.operator.routes import list_routes, show_route
 from routeserver.control.operator.settings import peer_reload, peer_set, peer_settings, peer_unset
@@ -26,4 +27,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "peer-set": peer_set,
     "peer-unset": peer_unset,
     "peer-reload": peer_reload,
+    "attach": attach,
+    "detach": detach,
+    "show-fabric": show_fabric,
 }
