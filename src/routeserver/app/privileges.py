@@ -36,7 +36,7 @@ from routeserver.settings.load import CONFIG_FILE, DEFAULT, Effective
 from routeserver.settings.model import Fabric, Settings
 
 ROOT: Final = "root"
-NOT_THE_USERS: Final = frozenset({"run_as", "host_interface", "host_table"})
+NOT_THE_USERS: Final = frozenset({"run_as", "fabric", "host_interface", "host_table", "outside"})
 """Settings by which the user that the server becomes could have more than it was given."""
 
 _NETWORKS: Final = linux.mask(linux.CAP_NET_ADMIN, linux.CAP_SYS_ADMIN)
@@ -89,6 +89,7 @@ def settle(effective: Effective) -> Privileges:
             data_dir.ensure_instance(settings.data_dir),
             interface=settings.host_interface or "",
             tables=[settings.host_table] if settings.fabric is Fabric.HOST else [],
+            is_outside=settings.fabric is Fabric.NETNS and settings.outside.kind == "host",
         )
     except OSError as error:
         raise StartError(
