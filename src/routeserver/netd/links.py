@@ -259,16 +259,18 @@ def _set_right(
 def _address(
     netlink: Netlink, link: Link, wanted: Sequence[WithLength], *, exactly: bool = False
 ) -> None:
-    """The addresses wanted are there; `exactly`: no others, but what IPv6 makes by itself."""
+    """The addresses wanted are there, and none that we have put there before; `exactly`: no others,
+    but what IPv6 makes by itself."""
     there = {
         one.address: one
         for one in netlink.all(list_addresses(link.index), InterfaceAddress)
         if one.interface == link.index
     }
-    if exactly:
-        for address, known in there.items():
-            if address not in wanted and not (address.version == 6 and address.is_link_local):
-                netlink.do(delete_address(known))
+    for address, known in there.items():
+        is_kept = address.version == 6 and address.is_link_local
+        is_unwanted = not is_kept if exactly else known.protocol == ROUTE_PROTOCOL
+        if is_unwanted and address not in wanted:
+            netlink.do(delete_address(known))
     for address in wanted:
         if address not in there:
             flags = AddressFlag.NODAD if address.version == 6 else 0

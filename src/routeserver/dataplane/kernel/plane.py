@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -29,7 +30,7 @@ from routeserver.domain.routing import Entry
 from routeserver.domain.topology import Topology
 from routeserver.net.prefix import Prefix
 from routeserver.netd.interface import Netd
-from routeserver.netd.orders import OpenNetlink
+from routeserver.netd.orders import HERE, OpenNetlink
 from routeserver.netlink.bulk import Listed
 
 log = structlog.get_logger()
@@ -239,13 +240,13 @@ class KernelDataPlane:
             await self.assign(table_id, prefixes, range(len(prefixes)), entries)
 
     async def _abandon(self, name: str) -> None:
-        """A namespace that shall not be ours any more; where it outlives us, nothing is left."""
-        space = self._spaces[name]
-        try:
-            await space.converge(self._place.nothing)
-            await space.writer.drained()
-        except OSError:
-            pass  # it is gone, and everything in it
+        """A namespace that shall not be ours any more: that of a VPC is gone, with everything in
+        it; in the server's own nothing is left."""
+        if name == HERE:
+            space = self._spaces[name]
+            with suppress(OSError):
+                await space.converge(self._place.nothing)
+                await space.writer.drained()
         self._leave(name)
 
     def _leave(self, name: str) -> None:
