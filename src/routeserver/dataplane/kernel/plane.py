@@ -30,7 +30,7 @@ from routeserver.domain.routing import Entry
 from routeserver.domain.topology import Topology
 from routeserver.net.prefix import Prefix
 from routeserver.netd.interface import Netd
-from routeserver.netd.orders import HERE, OpenNetlink
+from routeserver.netd.orders import OpenNetlink, Write
 from routeserver.netlink.bulk import Listed
 
 log = structlog.get_logger()
@@ -240,13 +240,12 @@ class KernelDataPlane:
             await self.assign(table_id, prefixes, range(len(prefixes)), entries)
 
     async def _abandon(self, name: str) -> None:
-        """A namespace that shall not be ours any more: that of a VPC is gone, with everything in
-        it; in the server's own nothing is left."""
-        if name == HERE:
-            space = self._spaces[name]
-            with suppress(OSError):
-                await space.converge(self._place.nothing)
-                await space.writer.drained()
+        """A namespace that shall not be ours any more; where it outlives us, nothing is left."""
+        space = self._spaces[name]
+        with suppress(OSError):  # it is gone, and everything in it
+            await self._netd.do(Write(name, b""))
+            await space.converge(self._place.nothing)
+            await space.writer.drained()
         self._leave(name)
 
     def _leave(self, name: str) -> None:
