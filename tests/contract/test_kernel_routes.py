@@ -25,7 +25,6 @@ class Cloud:
     vpc: Namespace
     table: str
     endpoint: str
-    eni: str
 
     def routes(self) -> set[str]:
         """The destinations in the kernel that were propagated."""
@@ -73,13 +72,21 @@ def available(look: Any, name: str) -> None:
 
 
 @pytest.fixture
-def cloud(server: Server, fw: Namespace) -> Iterator[Cloud]:
+def vpc(server: Server) -> Iterator[str]:
+    """Its namespace outlives the server, so it is the test's to remove."""
+    made = str(server.client().create_vpc(CidrBlock="10.90.0.0/16")["Vpc"]["VpcId"])
+    yield made
+    if server.process is not None:
+        server.stop()
+    subprocess.run(["ip", "netns", "delete", made], check=False)
+
+
+@pytest.fixture
+def cloud(server: Server, vpc: str, fw: Namespace) -> Cloud:
     ec2 = server.client()
-    vpc = ec2.create_vpc(CidrBlock="10.90.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.90.1.0/24")["Subnet"]["SubnetId"]
-    [table] = ec2.describe_route_tables(Filters=[{"Name": "vpc-id", "Values": [vpc]}])[
-        "RouteTables"
-    ]
+    own = [{"Name": "vpc-id", "Values": [vpc]}]
+    [table] = ec2.describe_route_tables(Filters=own)["RouteTables"]
     rs = ec2.create_route_server(AmazonSideAsn=65000)["RouteServer"]["RouteServerId"]
     available(ec2.describe_route_servers, "RouteServers")
     ec2.associate_route_server(RouteServerId=rs, VpcId=vpc)
@@ -106,12 +113,7 @@ def cloud(server: Server, fw: Namespace) -> Iterator[Cloud]:
     subprocess.run(
         [COMMAND, "attach", eni_id, "--netns", fw.name, f"--data-dir={server.data_dir}"], check=True
     )
-    yield Cloud(server, Namespace(vpc), table["RouteTableId"], endpoint["EniAddress"], eni_id)
-    if server.process is None:
-        server.start()
-    subprocess.run([COMMAND, "detach", eni_id, f"--data-dir={server.data_dir}"], check=True)
-    server.stop(signal.SIGTERM)
-    subprocess.run(["ip", "netns", "delete", vpc], check=False)
+    return Cloud(server, Namespace(vpc), table["RouteTableId"], endpoint["EniAddress"])
 
 
 @pytest.fixture
