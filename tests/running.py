@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -62,6 +62,7 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
     arguments: tuple[str, ...] = ()
     bfd_linger_s: int = 5
+    environment: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         with (self.data_dir / "stderr.jsonl").open("ab") as stderr:
@@ -79,6 +80,7 @@ class Server:
                     "ROUTESERVER_BFD_PORT": str(self.bfd_port),
                     # Long enough for a start after a kill; then its BFD daemon is gone, too.
                     "ROUTESERVER_BFD_LINGER_S": str(self.bfd_linger_s),
+                    **self.environment,
                 },
                 stderr=stderr,
                 stdout=subprocess.DEVNULL,

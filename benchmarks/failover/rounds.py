@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -76,13 +76,14 @@ def one(scene: Scene, what: str, act: Callable[[], None], *, after_s: float = AF
         at = time.time()
         act()
         time.sleep(max(0.0, at + after_s - time.time()))
-    return _put_together(scene, what, at, seen)
+    return put_together(what, at, seen, _from_log(scene, at))
 
 
-def _put_together(scene: Scene, what: str, at: float, seen: Probes) -> Round:
+def put_together(what: str, at: float, seen: Probes, logged: Mapping[str, float]) -> Round:
+    """`at` is when it happened, `logged` what the server says of it, in seconds after that."""
     arrived = [each for each in seen.journeys if each["arrived_at"] is not None]
     lost = len(seen.journeys) - len(arrived)
-    line = _from_log(scene, at)
+    line = dict(logged)
     kernel = [moment for _, moment, _ in seen.changes if moment >= at]
     if kernel:
         line["kernel"] = kernel[0] - at

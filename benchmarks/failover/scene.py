@@ -133,10 +133,10 @@ def built(routes: int, load: int = 0) -> Iterator[Scene]:
     lab = read_text(text, f"{NAME}.toml")
     building.need_root()
     with journal.opened(lab.name) as opened:
-        building.refuse(lab, opened)
+        building.refuse(lab, opened, ACCESS)
         try:
             building.build(lab, opened, ACCESS, lambda *_: None, text=text, file="rsbench.toml")
             data_dir = opened.data_dir
             yield Scene(lab, opened, ACCESS.api(data_dir), ACCESS.operator(data_dir))
         finally:
-            taking_down.take_down(opened, lambda *_: None)
+            taking_down.take_down(opened, ACCESS, lambda *_: None)

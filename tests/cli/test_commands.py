@@ -41,7 +41,7 @@ def started(path: Path, secret: str) -> None:
         ),
         (["serve", "extra"], "routeserver: got unexpected extra argument"),
         (["serve", "--bgp-port=x"], "routeserver: bgp_port is 'x' (flag --bgp-port); it must be a"),
-        (["serve", "--fabric=netns"], "routeserver: fabric is 'netns' (flag --fabric); it must be"),
+        (["serve", "--fabric=cloud"], "routeserver: fabric is 'cloud' (flag --fabric); it must be"),
         (["serve", "--config=/none"], "routeserver: cannot read the settings file /none: no such"),
         (["config", "--profile=x"], "routeserver: profile is 'x' (flag --profile); it must be aws"),
         (

@@ -295,6 +295,20 @@ async def test_a_table_that_somebody_flushed_is_filled_again_and_strangers_stay(
     assert site.plane.counted.repairs >= 3_000
 
 
+async def test_what_we_delete_ourselves_is_not_taken_for_somebodys_doing(site: Site) -> None:
+    await site.plane.converge(in_namespace(topology()))
+    await site.fill(MANY[:3_000], A)
+    await site.fill(MANY[:3_000], None)
+    await site.fill(MANY[:3_000], A)
+    # Whatever was told of that has been heard when this one is.
+    somebody = site.vpc.netlink()
+    shape = Shape(AF_INET, NUMBERS["rtb-1"], 179, 179, type=0)
+    somebody.send(bulk.delete_routes(MANY[:1], shape))
+    somebody.close()
+    await until(lambda: site.plane.counted.repairs > 0)
+    assert site.plane.counted.repairs == 1
+
+
 async def until(condition: Any) -> None:
     for _ in range(200):
         if condition():
@@ -323,6 +337,10 @@ async def test_on_a_host_routes_are_in_its_own_table_beside_those_of_others(
     host.run("ip", "link", "set", "up0", "up")
     host.run("ip", "link", "set", "lo", "up")
     host.run("ip", "route", "add", "11.0.0.0/24", "via", "10.0.1.99")
+    # Another server of this kind, with another table.
+    host.run("ip", "nexthop", "add", "id", "1790000007", "dev", "up0", "proto", "179")
+    theirs = ("11.0.1.0/24", "nhid", "1790000007", "table", "99", "proto", "179")
+    host.run("ip", "route", "add", *theirs, "metric", "179")
     process = host.inside(lambda: start_helper("host", interface="up0", tables=[254]))
     netd = NetdClient(process.connection)
     plane = KernelDataPlane(netd, OnThisHost("up0", 254))
@@ -357,6 +375,7 @@ async def test_on_a_host_routes_are_in_its_own_table_beside_those_of_others(
         await plane.written()
         assert not host.run("ip", "-4", "route", "show", "proto", "179")
         assert host.run("ip", "route", "show", "11.0.0.0/24")
+        assert "nhid 1790000007" in host.run("ip", "route", "show", "table", "99")
     finally:
         await plane.close()
         end(process, netd)

@@ -166,6 +166,12 @@ class Work:
         yield f"counts {rib.counts} {[rib.rejected_routes(peer_id) for peer_id in PEERS]}"
         yield f"fib {digest(f'{prefix} {_path(path)}' for prefix, path in rib.fib.items())}"
         yield f"refused {digest(map(str, rib.refused))}"
+        for family, prefixes in self.prefixes.items():
+            batch = RouteBatch.of(family, [(None, prefixes)])
+            for whole in (False, True):
+                numbers, choices = rib.fib.choices(family, batch.words, 0, len(batch), whole=whole)
+                shown_choices = [[source.peer_id for source, _ in ways] for ways in choices]
+                yield f"choices {shown_choices} {digest(map(str, numbers))}"
         rows = (f"{prefix} {_path(path)} {is_best}" for prefix, path, is_best in rib.routes())
         yield f"routes {digest(rows)}"
         yield f"losing {digest(map(_moved, rib.losing(PEERS[:2])))}"

@@ -8,9 +8,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from routeserver.app.errors import StartError
 from routeserver.cli.api_client import ApiClient
 from routeserver.cli.operator_client import Operator
-from routeserver.lab import building, cloud, examples, journal
+from routeserver.lab import building, cloud, cloud_removal, examples, journal
 from routeserver.lab.cloud_plan import plan
 from routeserver.lab.errors import LabError
 from routeserver.lab.model import Lab
@@ -31,7 +32,7 @@ def test_a_ready_file_becomes_what_it_says(server: Server, tmp_path: Path, name:
     path = examples.path_of(name)
     lab = read_file(path)
     with journal.opened(lab.name, tmp_path) as opened:
-        opened.begin(lab, path.read_text(), str(path), "token")
+        opened.begin(lab, path.read_text(), str(path), f"token of {name}")
         told: list[str] = []
         api = ApiClient(server.data_dir, "ec2")
         cloud.carry_out(plan(lab), api, opened, lambda what, _detail="": told.append(what))
@@ -43,6 +44,12 @@ def test_a_ready_file_becomes_what_it_says(server: Server, tmp_path: Path, name:
         assert missing.keys() == lab.appliances.keys()
         assert all(said.startswith("BGP down") for said in missing.values())
         _look_at_static_routes(lab, opened, api)
+        operator = Operator(server.data_dir)
+        assert cloud_removal.remove(api, operator, opened.notes.token) > len(lab.subnets)
+        for vpc in lab.vpcs:
+            with pytest.raises(StartError, match="does not exist"):
+                api("DescribeVpcs", {"VpcId.1": opened.notes.ids[f"vpc.{vpc}"]})
+        cloud_removal.remove(api, operator, opened.notes.token)  # again is fine
 
 
 def _look_at_static_routes(lab: Lab, opened: journal.Journal, api: ApiClient) -> None:

@@ -59,3 +59,10 @@ def test_a_peer_is_made_for_every_endpoint_in_the_subnets_of_an_appliance() -> N
     assert endpoints == [Ref(f"endpoint.rs.{place}") for place in (0, 1, 2)]
     addresses = [step.params["PeerAddress"] for step in made]
     assert addresses == ["10.0.1.10", "10.0.1.10", "10.0.2.10"]
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_all_that_is_made_has_a_name_and_so_gets_the_labs_tag(lab: Lab) -> None:
+    for step in plan(lab):
+        if step.action.startswith("Create") and step.action != "CreateRoute":
+            assert "TagSpecification.1.Tag.1.Value" in step.params, step

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import socket
+import subprocess
 from ipaddress import ip_address
 
 import pytest
@@ -407,3 +409,45 @@ async def test_the_helper_ends_with_its_client_and_leaves_what_it_built(
     await again.do(RemoveNamespace(vpc))
     again.close()
     assert await asyncio.to_thread(process.process.wait, 10) == 0
+
+
+def to_here(vpc: str, *destinations: str, address: str = "169.254.77.2/30") -> MakeOutside:
+    return MakeOutside(
+        *(vpc, "igw1", "igw-1", HERE, f"rs{os.getpid()}", 1500),
+        ("169.254.77.1/30",),
+        (address,),
+        destinations,
+    )
+
+
+def routes_here(destination: str) -> str:
+    return subprocess.run(
+        ["ip", "route", "show", destination], capture_output=True, text=True, check=True
+    ).stdout
+
+
+async def test_a_gateway_leads_here_only_where_that_was_said_and_shadows_nothing(
+    helper: Helper, vpc: str
+) -> None:
+    await helper.netd.do(MakeNamespace(vpc))
+    with pytest.raises(NetdError, match="do not lead to the server's own namespace; set outside"):
+        await helper.netd.do(to_here(vpc, "10.177.0.0/16"))
+    process = start_helper(INSTANCE, is_outside=True)
+    netd = NetdClient(process.connection)
+    try:
+        for order, reason in (
+            (to_here(vpc, "127.0.0.0/16"), "127.0.0.0/16 and 127.0.0.0/8, where this machine is"),
+            (to_here(vpc, "0.0.0.0/1"), "overlap; use another block"),
+            (to_here(vpc, "0.0.0.0/0"), "overlap; use another block"),
+            (to_here(vpc, "10.177.0.0/16", address="8.8.8.8/1"), "addresses are link-local"),
+            (to_here(vpc, "10.177.0.0/16", address="10.177.0.1/30"), "addresses are link-local"),
+        ):
+            with pytest.raises(NetdError, match=reason):
+                await netd.do(order)
+            assert [link["ifname"] for link in Namespace(vpc).ip("link", "show")] == ["lo"]
+        await netd.do(to_here(vpc, "10.177.0.0/16"))
+        assert "via 169.254.77.1" in routes_here("10.177.0.0/16")
+        await netd.do(RemoveLink(vpc, "igw1"))
+    finally:
+        netd.close()
+        await asyncio.to_thread(process.process.wait, 10)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 from typing import Any
 
@@ -9,18 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routeserver.net.prefix import parse_prefix
+from routeserver.net.prefix import Family, make_prefix, parse_prefix
 from routeserver.netd.errors import OrderError
 from routeserver.netd.orders import HERE_NEXTHOPS, HERE_PRIORITIES, ROUTE_PROTOCOL
 from routeserver.netd.rtnetlink import CHUNK_MESSAGES, CHUNK_OCTETS
 from routeserver.netd.writing import HereJudge, Scope, pieces
 from routeserver.netlink.address import InterfaceAddress, delete_address, new_address
+from routeserver.netlink.bulk import Shape, by_nexthop, delete_routes, new_routes
 from routeserver.netlink.framing import MAKE, Flag, request
 from routeserver.netlink.link import Link, delete_link, new_bridge, set_link
 from routeserver.netlink.neighbour import Neighbour, new_neighbour
 from routeserver.netlink.nexthop import NextHop, delete_nexthop, new_nexthop
 from routeserver.netlink.route import TABLE_MAIN, Route, delete_route, list_routes, new_route
 from routeserver.netlink.rule import Rule, new_rule
+from routeserver.netlink.values import AF_INET
 
 SHORT = Route(parse_prefix("0.0.0.0/0"), table=1)
 LONG = Route(parse_prefix("2001:db8::/32"), table=1, gateway=ip_address("fe80::1"), interface=3)
@@ -215,3 +219,48 @@ def test_without_an_interface_there_are_no_addresses_here() -> None:
     octets = new_address(InterfaceAddress(0, HOST, protocol=ROUTE_PROTOCOL), 1, MAKE)
     with pytest.raises(OrderError):
         judged(octets, Scope())
+
+
+MANY = [make_prefix(0x0B000000 + (n << 8), 24, Family.IPV4) for n in range(500)]
+SHAPE = Shape(AF_INET, 4000, ROUTE_PROTOCOL, 179, way=by_nexthop(NUMBER))
+
+
+def test_routes_by_the_thousand_are_judged_by_what_they_have_in_common() -> None:
+    octets = new_routes(MANY, SHAPE)
+    assert judged(octets)[-1] == len(octets)
+    gone = delete_routes(MANY, SHAPE)
+    assert judged(gone)[-1] == len(gone)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SHAPE, table=4001),
+        replace(SHAPE, protocol=4),
+        replace(SHAPE, table=TABLE_MAIN, metric=100),
+    ],
+)
+@pytest.mark.parametrize("place", [0, 1, 100, 499])
+def test_one_among_thousands_that_is_not_ours_is_seen(other: Shape, place: int) -> None:
+    before = new_routes(MANY[:place], SHAPE)
+    behind = new_routes(MANY[place + 1 :], SHAPE, place + 2)
+    with pytest.raises(OrderError):
+        judged(before + new_routes(MANY[place : place + 1], other, place + 1) + behind)
+
+
+@given(st.integers(0, 499), st.data())
+def test_no_octet_of_one_route_among_many_changes_what_may_be_written(
+    place: int, data: st.DataObject
+) -> None:
+    octets = bytearray(new_routes(MANY, SHAPE))
+    size = len(octets) // len(MANY)
+    at = place * size + data.draw(st.integers(0, size - 1))
+    octets[at] = data.draw(st.integers(0, 255))
+    alone = bytearray(octets[place * size : (place + 1) * size])
+    alone[8:12] = (1).to_bytes(4, sys.byteorder)
+    try:
+        judged(bytes(octets))
+    except OrderError:
+        return
+    if octets[place * size + 8 : place * size + 12] == (place + 1).to_bytes(4, sys.byteorder):
+        judged(bytes(alone))

@@ -25,6 +25,7 @@ import structlog
 import routeserver
 from routeserver.app import data_dir
 from routeserver.app.errors import StartError
+from routeserver.app.fabric import lacks_privilege
 from routeserver.app.http_server import bind
 from routeserver.bfdd import rendezvous
 from routeserver.netd import drop, linux
@@ -32,10 +33,10 @@ from routeserver.netd.drop import DropError, Identity, Need
 from routeserver.netd.process import NEEDED
 from routeserver.netd.starting import HelperProcess, start_helper
 from routeserver.settings.load import CONFIG_FILE, DEFAULT, Effective
-from routeserver.settings.model import Settings
+from routeserver.settings.model import Fabric, Settings
 
 ROOT: Final = "root"
-NOT_THE_USERS: Final = frozenset({"run_as"})
+NOT_THE_USERS: Final = frozenset({"run_as", "fabric", "host_interface", "host_table", "outside"})
 """Settings by which the user that the server becomes could have more than it was given."""
 
 _NETWORKS: Final = linux.mask(linux.CAP_NET_ADMIN, linux.CAP_SYS_ADMIN)
@@ -67,6 +68,8 @@ def settle(effective: Effective) -> Privileges:
     settings = effective.settings
     held = linux.capabilities() & NEEDED
     is_root = os.geteuid() == 0
+    if settings.fabric is not Fabric.LOOPBACK and held & _NETWORKS != _NETWORKS:
+        raise StartError(lacks_privilege(settings.fabric))
     if not held:
         _must_be_allowed(settings.run_as)
         linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
@@ -82,7 +85,12 @@ def settle(effective: Effective) -> Privileges:
     _end_daemon_of_another(settings.data_dir, identity.uid if identity else os.geteuid())
     listening = bind(settings.listen)
     try:
-        helper = start_helper(data_dir.ensure_instance(settings.data_dir))
+        helper = start_helper(
+            data_dir.ensure_instance(settings.data_dir),
+            interface=settings.host_interface or "",
+            tables=[settings.host_table] if settings.fabric is Fabric.HOST else [],
+            is_outside=settings.fabric is Fabric.NETNS and settings.outside.kind == "host",
+        )
     except OSError as error:
         raise StartError(
             f"the privileged helper cannot be started: {error.strerror}; try again"

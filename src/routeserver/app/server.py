@@ -10,9 +10,10 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 import structlog
@@ -23,6 +24,7 @@ from routeserver.app.collector import keep_off_the_heap, use_collector
 from routeserver.app.data_dir import ServerInfo
 from routeserver.app.data_plane import make_data_plane
 from routeserver.app.errors import StartError
+from routeserver.app.fabric import MadeFabric, make_fabric
 from routeserver.app.health import Health, Vitals
 from routeserver.app.http_server import bind, serving, url_of
 from routeserver.app.inventory import Inventory
@@ -46,15 +48,12 @@ from routeserver.control.reconcile.reconciler import Reconciler
 from routeserver.control.registry import OPERATIONS
 from routeserver.control.world import World
 from routeserver.dataplane import DataPlane
-from routeserver.fabric.base import FabricError
-from routeserver.fabric.loopback import PROBE_ADDRESS, LoopbackFabric
 from routeserver.http.app import make_app
 from routeserver.http.endpoint import Limits as HttpLimits
 from routeserver.http.operator import make_operator_app
 from routeserver.http.operator_server import operator_server_config
 from routeserver.http.server import server_config
 from routeserver.netd.client import NetdClient
-from routeserver.netd.orders import HERE
 from routeserver.netd.starting import HelperProcess
 from routeserver.observe.audit import AuditTrail
 from routeserver.observe.loop_ticker import LoopTicker
@@ -69,6 +68,9 @@ from routeserver.store.seal import Seal
 
 OTHERS_WRITE_S: Final = 5.0
 """How long credentials may be older than a database that other servers write, too."""
+
+LAST_ORDER_S: Final = 10.0
+"""How long the helper may take to carry out what it was last asked for."""
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -115,17 +117,22 @@ def _client_of(
     is_closing = False
     netd.ended.add_done_callback(gone)
 
-    def close() -> None:
+    async def close() -> None:
         nonlocal is_closing
         is_closing = True
         netd.close()
+        with suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(helper.process.wait, LAST_ORDER_S)
 
-    parts.callback(close)
+    parts.push_async_callback(close)
     return netd
 
 
-def _data_plane(settings: Settings, netd: NetdClient | None, parts: AsyncExitStack) -> DataPlane:
-    made = make_data_plane(settings, netd, None, has_nexthops=True)
+def _data_plane(
+    settings: Settings, netd: NetdClient | None, built: MadeFabric, parts: AsyncExitStack
+) -> DataPlane:
+    made = make_data_plane(settings, netd, built.place, has_nexthops=built.has_nexthops)
+    parts.callback(built.fabric.close)
     parts.push_async_callback(made.close)
     return made
 
@@ -144,8 +151,7 @@ async def _start(
 ) -> None:
     started_at = time.monotonic()
     book = _book(settings)
-    fabric = LoopbackFabric(netd)
-    bgp_port = await _bgp_port(fabric, settings.bgp_port)
+    built = await make_fabric(settings, netd)
     store = await Store.open(settings.database_url or data_dir.database_url(settings.data_dir))
     parts.push_async_callback(store.close)
     seal = ensure_seal(settings.data_dir, settings.seal_key_file, os.urandom)
@@ -155,20 +161,20 @@ async def _start(
         trail.start()
         parts.callback(trail.close)
 
-    data_plane = _data_plane(settings, netd, parts)
-    world = World(data_plane, fabric)
+    data_plane = _data_plane(settings, netd, built, parts)
+    world = World(data_plane, built.fabric)
     bfd = BfdDaemon(
         world.bfd_changed,
         settings.data_dir,
         settings.bfd_port,
         linger_s=float(settings.bfd_linger_s),
         survives_stop=settings.bfd_survives_stop,
-        source=fabric,
+        source=built.fabric,
     )
     quotas = settings.quotas
     speaker = Speaker(
-        listen=fabric.listen,
-        port=bgp_port,
+        listen=built.fabric.listen,
+        port=built.bgp_port,
         clock=time.monotonic,
         sink=world,
         timers=session_timers(
@@ -188,7 +194,7 @@ async def _start(
     parts.push_async_callback(_end_bfd, bfd, netd)
     parts.push_async_callback(speaker.close)
 
-    policy = policy_of(settings)
+    policy = policy_of(settings, built)
     reconciler = Reconciler(
         store,
         world,
@@ -206,6 +212,7 @@ async def _start(
     inventory = Inventory(store, world, ticker.take)
     reconciling = ReconcileLoop(_then_refresh(reconciler.activate, inventory))
     store.on_commit = reconciling.wake
+    built.fabric.on_change = reconciling.wake
     await reconciling.start()
     parts.push_async_callback(reconciling.stop)
 
@@ -270,7 +277,7 @@ async def _start(
         pid=os.getpid(),
         endpoint_url=url_of(listening),
         region=settings.regions[0],
-        bgp_port=bgp_port,
+        bgp_port=built.bgp_port,
         bfd_port=settings.bfd_port,
     )
     data_dir.write_server_info(settings.data_dir, info)
@@ -278,7 +285,7 @@ async def _start(
     _log.info(
         "listening",
         http=info.endpoint_url,
-        bgp_port=bgp_port,
+        bgp_port=built.bgp_port,
         bfd_port=settings.bfd_port,
         data_dir=str(settings.data_dir),
         profile=settings.profile.value,
@@ -330,7 +337,7 @@ def _audit_trail(settings: Settings) -> AuditTrail | None:
     return AuditTrail(path, settings.audit_bytes, settings.audit_files)
 
 
-def policy_of(settings: Settings) -> Policy:
+def policy_of(settings: Settings, built: MadeFabric) -> Policy:
     """The part of the settings that operations look at."""
     return Policy(
         profile=settings.profile.value,
@@ -338,19 +345,9 @@ def policy_of(settings: Settings) -> Policy:
         regions=settings.regions,
         zones=settings.zones,
         accept_loopback_vpc=settings.fabric is Fabric.LOOPBACK,
+        shadows=built.shadows,
         tombstone_s=float(settings.tombstone_s),
     )
-
-
-async def _bgp_port(fabric: LoopbackFabric, wanted: int | None) -> int:
-    """The port to use, tried before anything is changed. Raises StartError."""
-    port = await fabric.choose_bgp_port() if wanted is None else wanted
-    try:
-        (await fabric.listen(HERE, PROBE_ADDRESS, port)).close()
-    except FabricError as error:
-        reason = str(error).partition(": ")[2]
-        raise StartError(f"cannot use port {port} for BGP; {reason}") from error
-    return port
 
 
 def _then_refresh(

@@ -23,6 +23,7 @@ ABSENT: Final = {
     "keepalive_s": "auto",
     "peers_file": "none",
     "run_as": "auto",
+    "host_interface": "none",
 }
 """How None is written, by setting; for quotas it is `unlimited`."""
 

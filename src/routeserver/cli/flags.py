@@ -27,7 +27,9 @@ BgpPort: TypeAlias = Annotated[
 ]
 Fabric: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="loopback", help="Where endpoint addresses live. [default: loopback]"),
+    typer.Option(
+        metavar="loopback|netns|host", help="Where endpoint addresses live. [default: loopback]"
+    ),
 ]
 Profile: TypeAlias = Annotated[
     str | None,

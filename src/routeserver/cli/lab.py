@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final, NoReturn
 
@@ -63,19 +64,25 @@ def up(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave what was built when it cannot be finished.")
     ] = False,
+    data_dir: Annotated[
+        str | None,
+        typer.Option(metavar="D", help="Build it in the running server of this data directory."),
+    ] = None,
 ) -> None:
     """Build the lab, and wait until its sessions are up and its packets arrive."""
     path = examples.path_of(file)
     wanted = read_file(path, name)
     building.need_root()
+    running = None if data_dir is None else Path(data_dir).absolute()
+    text, said = path.read_text(), str(path)
     began = time.monotonic()
     with _ending_by_signals(), journal.opened(wanted.name) as opened:
-        building.refuse(wanted, opened)
+        building.refuse(wanted, opened, ACCESS, running)
         try:
-            building.build(wanted, opened, ACCESS, _tell, text=path.read_text(), file=str(path))
+            building.build(wanted, opened, ACCESS, _tell, text=text, file=said, data_dir=running)
         except BaseException:
             if not keep:
-                taking_down.take_down(opened, lambda *_: None)
+                taking_down.take_down(opened, ACCESS, lambda *_: None)
             raise
     _tell("up", f"in {time.monotonic() - began:.1f} s; state in {opened.folder}")
 
@@ -106,7 +113,7 @@ def down(name: Name = None) -> None:
         return
     with journal.opened(journal.chosen(name)) as opened:
         called = opened.name
-        taking_down.take_down(opened, _tell)
+        taking_down.take_down(opened, ACCESS, _tell)
     _tell("down", f"nothing is left of {called}")
 
 

@@ -20,6 +20,7 @@ from routeserver.cli.account import account
 from routeserver.cli.appliance import app_command as appliance
 from routeserver.cli.config import config
 from routeserver.cli.env import env
+from routeserver.cli.fabric import attach, detach
 from routeserver.cli.iam import iam
 from routeserver.cli.lab import lab
 from routeserver.cli.peer import peer
@@ -64,6 +65,8 @@ cli.command("serve")(serve)
 cli.command("config")(config)
 cli.command("env")(env)
 cli.command("appliance")(appliance)
+cli.command("attach")(attach)
+cli.command("detach")(detach)
 cli.add_typer(show, name="show")
 cli.add_typer(peer, name="peer")
 cli.add_typer(iam, name="iam")

@@ -6,8 +6,11 @@ None means no cap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network
 from typing import Final
+
+from routeserver.domain.vpc_rules import Shadows
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,11 @@ class Quotas:
 
 
 AMAZON: Final = Quotas()
-UNLIMITED: Final = Quotas(**dict.fromkeys((field.name for field in fields(Quotas)), None))
+UNLIMITED: Final = Quotas(**dict.fromkeys((each.name for each in fields(Quotas)), None))
+
+
+def _nothing(block: IPv4Network) -> None:
+    del block
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +50,7 @@ class Policy:
     """Availability zones of every region, as the letter behind the region's name."""
     accept_loopback_vpc: bool = True
     """Whether a VPC may be made inside 127.0.0.0/8: the loopback fabric's own range."""
+    shadows: Shadows = field(default=_nothing, compare=False)
+    """What of this machine's own a VPC with the block would hide, in words; None for nothing."""
     tombstone_s: float = 3600.0
     """How long a deleted route server, endpoint or peer stays described."""

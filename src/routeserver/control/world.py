@@ -104,7 +104,9 @@ class World:
         a resource."""
         if shape is None:
             return {}
-        self.topology = topology(shape, needs_plug=self.fabric.needs_plug)
+        self.topology = topology(
+            shape, needs_plug=self.fabric.needs_plug, main_table=self.fabric.main_table
+        )
         found = {**self.topology.faults, **await self.fabric.converge(self.topology)}
         self._note("fabric", found)
         return found

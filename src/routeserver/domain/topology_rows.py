@@ -64,8 +64,9 @@ class Rows:
     plugs: Sequence[Plugged] = ()
 
 
-def topology(rows: Rows, *, needs_plug: bool) -> Topology:
-    """`needs_plug`: an interface that is plugged nowhere cannot be reached.
+def topology(rows: Rows, *, needs_plug: bool, main_table: int | None = None) -> Topology:
+    """`needs_plug`: an interface that is plugged nowhere cannot be reached. `main_table` is the
+    number of every main route table, where they are all one.
 
     All internet gateways lead to one outside, where no address can be in two VPCs.
     """
@@ -79,7 +80,7 @@ def topology(rows: Rows, *, needs_plug: bool) -> Topology:
                 "work with fabric loopback only"
             )
             continue
-        vpcs[vpc.id] = _vpc(vpc, by_vpc, needs_plug, faults)
+        vpcs[vpc.id] = _vpc(vpc, by_vpc, needs_plug, main_table, faults)
     _keep_outside_apart(rows.gateways, vpcs, faults)
     return Topology(vpcs, faults)
 
@@ -98,7 +99,9 @@ class _ByVpc:
             self.routes[route.route_table_id].append(route)
 
 
-def _vpc(vpc: Vpc, rows: _ByVpc, needs_plug: bool, faults: dict[str, str]) -> VpcNetwork:
+def _vpc(
+    vpc: Vpc, rows: _ByVpc, needs_plug: bool, main_table: int | None, faults: dict[str, str]
+) -> VpcNetwork:
     associations = rows.associations[vpc.id]
     main = next((link.route_table_id for link in associations if link.main), "")
     explicit = {link.subnet_id: link.route_table_id for link in associations if link.subnet_id}
@@ -134,10 +137,10 @@ def _vpc(vpc: Vpc, rows: _ByVpc, needs_plug: bool, faults: dict[str, str]) -> Vp
         tables=tuple(
             Table(
                 table.id,
-                table_number(table.id),
+                number,
                 _routes(vpc, rows.routes[table.id], reachable, gateway),
             )
-            for table in _told_apart(rows.tables[vpc.id], faults)
+            for number, table in _numbered(rows.tables[vpc.id], main, main_table, faults)
         ),
     )
 
@@ -187,17 +190,22 @@ def _port(interface: NetworkInterface, subnet: Subnet, plug: Plugged | None) -> 
     )
 
 
-def _told_apart(tables: Sequence[RouteTable], faults: dict[str, str]) -> list[RouteTable]:
+def _numbered(
+    tables: Sequence[RouteTable], main: str, main_table: int | None, faults: dict[str, str]
+) -> list[tuple[int, RouteTable]]:
     """Those whose number no older table of the VPC has."""
     found: dict[int, RouteTable] = {}
     for table in tables:
-        first = found.setdefault(table_number(table.id), table)
+        number = table_number(table.id)
+        if main_table is not None and table.id == main:
+            number = main_table
+        first = found.setdefault(number, table)
         if first is not table:
             faults[table.id] = (
                 f"its kernel table would have the number of {first.id}; make another route table "
                 "in its place"
             )
-    return list(found.values())
+    return list(found.items())
 
 
 def _routes(

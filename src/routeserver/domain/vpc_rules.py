@@ -8,7 +8,7 @@ keeps Amazon's block sizes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
@@ -63,7 +63,13 @@ def check_ipv6_block(name: str, text: str) -> IPv6Network:
         raise invalid_value(name, text, "This is not a valid IPv6 CIDR block.") from None
 
 
-def check_vpc_block(text: str, *, amazon: bool, accept_loopback: bool) -> IPv4Network:
+Shadows = Callable[[IPv4Network], str | None]
+"""What of the machine's own a block would hide, in words, such as ``holds addresses of …``."""
+
+
+def check_vpc_block(
+    text: str, *, amazon: bool, accept_loopback: bool, shadows: Shadows | None = None
+) -> IPv4Network:
     """The VPC's block in canonical form; Refusal InvalidVpc.Range for what no VPC can have."""
     network = check_ipv4_block("cidrBlock", text)
     shortest = SHORTEST_AMAZON if amazon else SHORTEST_OPEN
@@ -74,6 +80,8 @@ def check_vpc_block(text: str, *, amazon: bool, accept_loopback: bool) -> IPv4Ne
             raise _vpc_range(text, reason)
     if network.overlaps(LOOPBACK) and not (accept_loopback and network.subnet_of(LOOPBACK)):
         raise _vpc_range(text, "127.0.0.0/8 is usable only inside a fabric on loopback addresses")
+    if shadows is not None and (hidden := shadows(network)) is not None:
+        raise _vpc_range(text, f"it {hidden}")
     return network
 
 
@@ -86,11 +94,17 @@ CIDR block association restrictions"); the loopback range is this service's own 
 
 
 def check_secondary_block(
-    text: str, vpc: Vpc, destinations: Iterable[str], *, amazon: bool, accept_loopback: bool
+    text: str,
+    vpc: Vpc,
+    destinations: Iterable[str],
+    *,
+    amazon: bool,
+    accept_loopback: bool,
+    shadows: Shadows | None = None,
 ) -> IPv4Network:
     """Another block for the VPC, apart from those it has; `destinations` are those of the static
     routes of its tables. Raises Refusal InvalidVpc.Range."""
-    network = check_vpc_block(text, amazon=amazon, accept_loopback=accept_loopback)
+    network = check_vpc_block(text, amazon=amazon, accept_loopback=accept_loopback, shadows=shadows)
     for block in (vpc.cidr, *vpc.secondary_cidrs):
         if network.overlaps(IPv4Network(block)):
             raise _vpc_range(text, f"it overlaps the VPC's block {block}")

@@ -7,7 +7,7 @@ A network is the id of a VPC, or empty where all VPCs share the machine's own ad
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from routeserver.domain.topology import Topology
@@ -18,9 +18,20 @@ class FabricError(OSError):
 
 
 class Fabric(Protocol):
+    on_change: Callable[[], None]
+    """Called when somebody has changed what was built; to be set by whoever repairs it."""
+
+    @property
+    def kind(self) -> str:
+        """Its name in the settings."""
+
     @property
     def needs_topology(self) -> bool:
         """Whether there is anything for `converge` to build."""
+
+    @property
+    def main_table(self) -> int | None:
+        """The kernel table of all main route tables; None where each table has its own."""
 
     @property
     def needs_plug(self) -> bool:

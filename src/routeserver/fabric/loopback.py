@@ -7,7 +7,7 @@ configures it. Nothing here creates interfaces or routes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from routeserver.domain.topology import Topology
@@ -26,10 +26,13 @@ PROBE_ADDRESS: Final = "127.255.255.254"
 class LoopbackFabric:
     """With the privileged helper, ports below 1024 can be had, too."""
 
+    kind: Final = "loopback"
     needs_topology: Final = False
     needs_plug: Final = False
+    main_table: Final = None
 
     def __init__(self, netd: Netd | None = None) -> None:
+        self.on_change: Callable[[], None] = lambda: None
         self._sockets = Sockets(netd)
         self.listen = self._sockets.listen
         self.bfd_receiver = self._sockets.bfd_receiver

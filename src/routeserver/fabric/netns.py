@@ -63,11 +63,13 @@ class _Space:
 
 
 class NetnsFabric:
-    """To be made and used in a running event loop. `on_change` is called when somebody has changed
-    what was built; `own_outside` is the name of a namespace of ours that stands for the outside."""
+    """To be made and used in a running event loop. `own_outside` is the name of a namespace of ours
+    that stands for the outside."""
 
+    kind: Final = "netns"
     needs_topology: Final = True
     needs_plug: Final = True
+    main_table: Final = None
 
     def __init__(
         self,
@@ -75,9 +77,8 @@ class NetnsFabric:
         terms: Terms,
         *,
         own_outside: str | None = None,
-        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        self.on_change = on_change
+        self.on_change: Callable[[], None] = lambda: None
         self._netd = netd
         self._terms = terms
         self._own_outside = own_outside

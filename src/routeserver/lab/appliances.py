@@ -53,8 +53,9 @@ def plug_appliance(lab: Lab, appliance: Appliance, journal: Journal, operator: O
         attach(operator, eni_id, namespace, device(place), default_route=place == 0)
         wait_plugged(namespace, device(place), str(eni.address))
         router = str(lab.subnets[eni.subnet].cidr.network_address + 1)
-        for prefix in eni.routes:
-            to = (str(prefix), "via", router, "dev", device(place))
+        # The default route, too: an interface that was down has lost it.
+        for prefix in (*(("default",) if place == 0 else ()), *map(str, eni.routes)):
+            to = (prefix, "via", router, "dev", device(place))
             namespaces.ip("-n", namespace, "route", "replace", *to)
 
 

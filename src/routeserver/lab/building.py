@@ -20,9 +20,16 @@ SESSIONS_S: Final = 60.0
 ROUTES_S: Final = 120.0
 
 
-def refuse(lab: Lab, journal: Journal) -> None:
-    """Everything that can be known to be in the way, before anything is made. Raises LabError."""
+def refuse(lab: Lab, journal: Journal, access: Access, data_dir: Path | None = None) -> None:
+    """Everything that can be known to be in the way, before anything is made. Raises StartError."""
     need_root()
+    if data_dir is not None:
+        access.operator(data_dir).ask("counts")
+        if lab.has_outside:
+            raise LabError(
+                "a lab with an internet gateway needs a server of its own, whose outside it makes; "
+                "leave --data-dir out"
+            )
     if journal.exists:
         if journal.notes.is_up:
             raise LabError(
@@ -52,15 +59,28 @@ def need_root() -> None:
         raise LabError("a lab needs root, for network namespaces; run the command with sudo")
 
 
-def build(lab: Lab, journal: Journal, access: Access, tell: Tell, *, text: str, file: str) -> None:
-    """Raises StartError; what was begun is left, for `taking_down`."""
-    journal.begin(lab, text, file, secrets.token_hex(8))
+def build(
+    lab: Lab,
+    journal: Journal,
+    access: Access,
+    tell: Tell,
+    *,
+    text: str,
+    file: str,
+    data_dir: Path | None = None,
+) -> None:
+    """In the running server of `data_dir`, or in one of its own.
+
+    Raises StartError; what was begun is left, for `taking_down`.
+    """
+    journal.begin(lab, text, file, secrets.token_hex(8), data_dir)
     if lab.has_outside:
         _make_outside(lab, journal)
         tell("outside", lab.outside_namespace)
-    journal.note(step="the server")
-    pid = server.start(lab, journal, access)
-    tell("server", f"process {pid}, state in {journal.data_dir}")
+    if data_dir is None:
+        journal.note(step="the server")
+        pid = server.start(lab, journal, access)
+        tell("server", f"process {pid}, state in {journal.data_dir}")
     api, operator = access.api(journal.data_dir), access.operator(journal.data_dir)
     cloud.carry_out(plan(lab), api, journal, tell)
     for host in lab.hosts.values():

@@ -13,6 +13,9 @@ from routeserver.lab.errors import LabError
 from routeserver.lab.interfaces import Api, Tell
 from routeserver.lab.journal import Journal
 
+TAG: Final = "routeserver:lab"
+_TAGGED: Final = "TagSpecification.1.ResourceType"
+_SECOND_TAG: Final = "TagSpecification.1.Tag.2"
 WAIT_S: Final = 60.0
 LOOK_S: Final = 0.05
 
@@ -35,8 +38,12 @@ def carry_out(steps: Iterable[CloudStep], api: Api, journal: Journal, tell: Tell
 
 
 def resolved(params: Params, journal: Journal) -> dict[str, str]:
+    """With names resolved, and the lab's tag on everything that is made."""
     ids = journal.notes.ids
-    return {k: ids[v.name] if isinstance(v, Ref) else v for k, v in params.items()}
+    found = {k: ids[v.name] if isinstance(v, Ref) else v for k, v in params.items()}
+    if _TAGGED in found:
+        found[f"{_SECOND_TAG}.Key"], found[f"{_SECOND_TAG}.Value"] = TAG, journal.notes.token
+    return found
 
 
 def keep(keeps: Mapping[str, str], answer: ET.Element, journal: Journal) -> None:

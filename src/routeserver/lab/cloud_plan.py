@@ -219,7 +219,11 @@ def _route_server(server: RouteServer) -> Iterator[CloudStep]:
         yield Call(
             f"endpoint in {subnet}",
             "CreateRouteServerEndpoint",
-            {**mine, "SubnetId": Ref(f"subnet.{subnet}")},
+            {
+                **mine,
+                "SubnetId": Ref(f"subnet.{subnet}"),
+                **_named("route-server-endpoint", f"{server.name}-{subnet}"),
+            },
             {endpoint_ref(server, place): "routeServerEndpoint/routeServerEndpointId"},
         )
     for place, subnet in enumerate(server.endpoints):

@@ -34,6 +34,8 @@ class Notes:
     token: str = ""
     text: str = ""
     file: str = ""
+    server: str | None = None
+    """The data directory of a server that is not the lab's own."""
     namespaces: list[str] = field(default_factory=list)
     """That were about to be made; not those that turned out to be somebody else's."""
     ids: dict[str, str] = field(default_factory=dict)
@@ -46,8 +48,8 @@ class Notes:
 
     def add(self, entry: dict[str, Any]) -> None:
         match entry:
-            case {"lab": _, "token": token, "text": text, "file": file}:
-                self.token, self.text, self.file = token, text, file
+            case {"lab": _, "token": token, "text": text, "file": file, "server": server}:
+                self.token, self.text, self.file, self.server = token, text, file, server
             case {"namespace": name}:
                 self.namespaces.append(name)
                 self.last = f"namespace {name}"
@@ -80,7 +82,9 @@ class Journal:
 
     @property
     def data_dir(self) -> Path:
-        return self.folder / SERVER
+        """Of the server that the lab is in."""
+        server = self.notes.server
+        return self.folder / SERVER if server is None else Path(server)
 
     @property
     def exists(self) -> bool:
@@ -90,8 +94,9 @@ class Journal:
         """As it was when it was built, whatever has become of the file."""
         return read_text(self.notes.text, self.notes.file, self.name)
 
-    def begin(self, lab: Lab, text: str, file: str, token: str) -> None:
-        self.note(lab=lab.name, token=token, text=text, file=file)
+    def begin(self, lab: Lab, text: str, file: str, token: str, server: Path | None = None) -> None:
+        own = None if server is None else str(server)
+        self.note(lab=lab.name, token=token, text=text, file=file, server=own)
 
     def note(self, **entry: object) -> None:
         """Written, then true. Raises LabError."""

@@ -4,24 +4,26 @@ state, and again without complaint."""
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Final
 
 from routeserver.app.data_dir import INSTANCE
-from routeserver.lab import namespaces, processes, server
+from routeserver.lab import cloud_removal, namespaces, processes, server
 from routeserver.lab.errors import LabError
-from routeserver.lab.interfaces import Tell
+from routeserver.lab.interfaces import Access, Tell
 from routeserver.lab.journal import Journal
 
 SERVER_MARK: Final = "routeserver "
 """With this and its instance behind it a server marks what is its own."""
 
 
-def take_down(journal: Journal, tell: Tell) -> None:
-    """Raises LabError when something does not go; then again is the remedy."""
+def take_down(journal: Journal, access: Access, tell: Tell) -> None:
+    """Raises StartError when something does not go; then again is the remedy."""
     token = journal.notes.token
     if token:
         journal.note(step="taking it down")
+        if journal.notes.server is not None:
+            api, operator = access.api(journal.data_dir), access.operator(journal.data_dir)
+            tell("VPC", f"{cloud_removal.remove(api, operator, token)} resources deleted")
         _end_processes(journal, tell)
         _remove_namespaces(journal, tell)
     journal.remove()
@@ -36,7 +38,8 @@ def _end_processes(journal: Journal, tell: Tell) -> None:
         processes.end(appliances, token)
         tell("daemons", f"{len(appliances)} ended")
     # The server first, which takes its own children along in order.
-    server.stop(journal)
+    if ours:
+        server.stop(journal)
     processes.end(processes.find(token), token)
     if ours:
         tell("server", "ended")
@@ -49,7 +52,7 @@ def _end_processes(journal: Journal, tell: Tell) -> None:
 def _remove_namespaces(journal: Journal, tell: Tell) -> None:
     token = journal.notes.token
     removed = []
-    for name in _servers(journal.data_dir):
+    for name in _servers(journal):
         namespaces.remove(name)
         removed.append(name)
     for name in reversed(journal.notes.namespaces):
@@ -63,10 +66,12 @@ def _remove_namespaces(journal: Journal, tell: Tell) -> None:
         tell("namespaces", f"{len(removed)} removed")
 
 
-def _servers(data_dir: Path) -> list[str]:
-    """The VPCs that the lab's server has made."""
+def _servers(journal: Journal) -> list[str]:
+    """The VPCs that the lab's own server has made."""
+    if journal.notes.server is not None:
+        return []
     try:
-        instance = json.loads((data_dir / INSTANCE).read_text())["instance"]
+        instance = json.loads((journal.data_dir / INSTANCE).read_text())["instance"]
     except (OSError, ValueError, KeyError, TypeError):
         return []  # it never came so far
     return namespaces.marked(f"{SERVER_MARK}{instance}")

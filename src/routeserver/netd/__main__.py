@@ -1,5 +1,5 @@
-"""``python -m routeserver.netd DESCRIPTOR INSTANCE INTERFACE TABLES``: how the server starts its
-helper; not for people. INTERFACE may be empty, TABLES are numbers with commas between."""
+"""``python -m routeserver.netd DESCRIPTOR INSTANCE INTERFACE TABLES [outside]``: how the server
+starts its helper; not for people. INTERFACE may be empty, TABLES are numbers with commas."""
 
 from __future__ import annotations
 

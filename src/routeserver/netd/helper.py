@@ -66,7 +66,7 @@ class Helper:
 
     def __init__(self, namespaces: Namespaces, scope: Scope) -> None:
         self._namespaces = namespaces
-        self._links = Links(namespaces)
+        self._links = Links(namespaces, scope)
         self._scope = scope
 
     def serve(self, client: socket.socket) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
-from routeserver.net.prefix import Family, Prefix, family_of, make_prefix
+from routeserver.net.prefix import Family, Prefix, family_of, make_prefix, to_network
 from routeserver.netd import checks
 from routeserver.netd.checks import Address, WithLength
 from routeserver.netd.errors import OrderError
@@ -20,6 +20,7 @@ from routeserver.netd.guard import remove_guard
 from routeserver.netd.netns import Namespaces
 from routeserver.netd.orders import HERE, ROUTE_PROTOCOL, MakeBridge, MakeOutside, Plug, RemoveLink
 from routeserver.netd.rtnetlink import Netlink, RefusedError
+from routeserver.netd.writing import Scope
 from routeserver.netlink.address import (
     AddressFlag,
     InterfaceAddress,
@@ -54,8 +55,9 @@ _DEFAULT: Final = {
 
 
 class Links:
-    def __init__(self, namespaces: Namespaces) -> None:
+    def __init__(self, namespaces: Namespaces, scope: Scope) -> None:
         self._namespaces = namespaces
+        self._scope = scope
 
     def make_bridge(self, order: MakeBridge) -> None:
         """Raises OrderError, OSError."""
@@ -113,7 +115,7 @@ class Links:
             self._pair(netlink, pair, target) as (port, far, device),
         ):
             if order.target == HERE:
-                _must_not_shadow(far, device, destinations)
+                _must_not_shadow(far, device, there, destinations)
             _set_right(netlink, port, alias=alias, mtu=mtu)
             _address(netlink, port, here, exactly=True)
             _set_right(far, device, mtu=mtu)
@@ -145,6 +147,11 @@ class Links:
     @contextmanager
     def _outside(self, target: str) -> Iterator[int]:
         if target == HERE:
+            if not self._scope.is_outside:
+                raise OrderError(
+                    "internet gateways do not lead to the server's own namespace; set outside",
+                    errno.EPERM,
+                )
             yield self._namespaces.descriptor(HERE)
             return
         path = checks.target_path(target)
@@ -252,16 +259,18 @@ def _set_right(
 def _address(
     netlink: Netlink, link: Link, wanted: Sequence[WithLength], *, exactly: bool = False
 ) -> None:
-    """The addresses wanted are there; `exactly`: no others, but what IPv6 makes by itself."""
+    """The addresses wanted are there, and none that we have put there before; `exactly`: no others,
+    but what IPv6 makes by itself."""
     there = {
         one.address: one
         for one in netlink.all(list_addresses(link.index), InterfaceAddress)
         if one.interface == link.index
     }
-    if exactly:
-        for address, known in there.items():
-            if address not in wanted and not (address.version == 6 and address.is_link_local):
-                netlink.do(delete_address(known))
+    for address, known in there.items():
+        is_kept = address.version == 6 and address.is_link_local
+        is_unwanted = not is_kept if exactly else known.protocol == ROUTE_PROTOCOL
+        if is_unwanted and address not in wanted:
+            netlink.do(delete_address(known))
     for address in wanted:
         if address not in there:
             flags = AddressFlag.NODAD if address.version == 6 else 0
@@ -318,17 +327,23 @@ def _version(prefix: Prefix) -> int:
     return 4 if family_of(prefix) is Family.IPV4 else 6
 
 
-def _must_not_shadow(netlink: Netlink, device: Link, destinations: set[Prefix]) -> None:
-    """No destination may hold an address of this machine. Raises OrderError."""
+def _must_not_shadow(
+    netlink: Netlink, device: Link, own: Sequence[WithLength], destinations: set[Prefix]
+) -> None:
+    """Nothing that this machine has, or can reach by itself, is to be led into a VPC. Raises
+    OrderError."""
+    if not all(address.is_link_local for address in own):
+        raise OrderError("in the server's own namespace a gateway's addresses are link-local")
     for known in netlink.all(list_addresses(), InterfaceAddress):
         if known.interface == device.index or known.address.is_link_local:
             continue
-        family = Family.IPV4 if known.address.version == 4 else Family.IPV6
         for destination in destinations:
-            length = destination & 0xFF
-            if make_prefix(int(known.address.ip), length, family) == destination:
+            block = to_network(destination)
+            if block.version == known.address.version and block.overlaps(known.address.network):
                 raise OrderError(
-                    f"the VPC's block of {length} bits holds {known.address.ip}, an address of "
-                    "this machine; use another block, or another namespace for the outside",
+                    f"{block} and {known.address.network}, where this machine is, overlap; use "
+                    "another block, or another namespace for the outside",
                     errno.EADDRINUSE,
                 )
+    if any(not destination & 0xFF for destination in destinations):
+        raise OrderError("all addresses are no block of a VPC", errno.EINVAL)

@@ -25,13 +25,15 @@ from routeserver.netd.errors import OrderError
 from routeserver.netd.linux import Mount
 from routeserver.netd.orders import HERE
 from routeserver.netd.rtnetlink import Netlink
-from routeserver.netlink.link import Link, delete_link, list_links, set_link
+from routeserver.netlink.link import Link, delete_group, list_links, set_group, set_link
 
 RUN_NETNS: Final = Path("/run/netns")
 OWN: Final = "/proc/self/ns/net"
 
 _NS_GET_NSTYPE: Final = 0xB703
 _LONGEST_MARK: Final = 200
+_LEAVING: Final = 179
+"""The group of links that are to go."""
 
 SYSCTLS: Final[tuple[tuple[str, str], ...]] = (
     # Forwarding first: it sets others to what a router has.
@@ -211,11 +213,7 @@ class Namespaces:
         path = self._path(name)
         if self._is_there(name):
             # Sockets of the server may keep the namespace for a while, but not what is in it.
-            netlink = self.netlink(name)
-            for link in netlink.all(list_links(), Link):
-                if link.kind in {"veth", "bridge"}:
-                    with suppress(OSError):  # the other end of one that has gone
-                        netlink.do(delete_link(link.index))
+            _empty(self.netlink(name))
             self._forget(name)
             linux.unmount(str(path))
         elif not self._is_begun(path):
@@ -347,14 +345,17 @@ class Namespaces:
         if self._is_prepared:
             return
         try:
-            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            is_writable = os.access(self._folder, os.W_OK)
+            self._share_folder()
         except PermissionError:
-            is_writable = False
-        if not is_writable:
             self._cover_folder()
-            self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._share_folder()
+        self._is_prepared = True
+
+    def _share_folder(self) -> None:
         where = str(self._folder)
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        if not os.access(where, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), where)
         try:
             linux.mount("", where, flags=Mount.SHARED | Mount.RECURSIVE)
         except OSError as error:
@@ -362,7 +363,6 @@ class Namespaces:
                 raise
             linux.mount(where, where, flags=Mount.BIND | Mount.RECURSIVE)
             linux.mount("", where, flags=Mount.SHARED | Mount.RECURSIVE)
-        self._is_prepared = True
 
     def _cover_folder(self) -> None:
         where = self._folder
@@ -388,6 +388,17 @@ def _shape() -> None:
         except FileNotFoundError as error:  # a kernel without IPv6, or without that feature
             if name == _NEEDED:
                 raise OrderError("/proc/sys is not there; mount /proc", errno.ENOENT) from error
+
+
+def _empty(netlink: Netlink) -> None:
+    """Without its bridges and pairs, all of which go at once."""
+    made = [link for link in netlink.all(list_links(), Link) if link.kind in {"veth", "bridge"}]
+    for link in made:
+        with suppress(OSError):  # the other end went meanwhile
+            netlink.do(set_group(link.index, _LEAVING))
+    if made:
+        with suppress(OSError):  # as above
+            netlink.do(delete_group(_LEAVING))
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

@@ -155,7 +155,8 @@ class MakeOutside:
     The end in the VPC is `port` with `addresses`; the other is `device` with `outside_addresses`
     in the namespace at `target`, or in `HERE` when that is empty. All have prefix lengths, one of
     each family at most (IPv6: link-local). There, routes to `destinations` lead back into the VPC.
-    A pair that is there already and differs is made anew.
+    A pair that is there already and differs is made anew. `HERE` has to be what the helper was
+    started for, the addresses there link-local, and no destination anything that the machine has.
     """
 
     namespace: str

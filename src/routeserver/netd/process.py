@@ -16,6 +16,8 @@ from routeserver.netd.helper import Helper
 from routeserver.netd.netns import Namespaces
 from routeserver.netd.writing import Scope
 
+OUTSIDE: Final = "outside"
+
 NEEDED: Final = linux.mask(
     # Names under /run/netns, and the files of a namespace that another user's process holds.
     linux.CAP_DAC_OVERRIDE,
@@ -29,7 +31,7 @@ NEEDED: Final = linux.mask(
 
 def run(arguments: Sequence[str]) -> None:
     """Serve the client at the other end of a descriptor until it is gone."""
-    descriptor, instance, interface, tables = arguments
+    descriptor, instance, interface, tables, *outside = arguments
     # It ends when its client does, and not before: the client is told to end by the same signals.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -37,7 +39,8 @@ def run(arguments: Sequence[str]) -> None:
     os.umask(0o022)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _give_up_the_rest()
-    scope = Scope(frozenset(int(number) for number in tables.split(",") if number), interface)
+    numbers = frozenset(int(number) for number in tables.split(",") if number)
+    scope = Scope(numbers, interface, is_outside=outside == [OUTSIDE])
     helper = Helper(Namespaces(instance), scope)
     gc.collect()
     gc.freeze()

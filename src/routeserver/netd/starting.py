@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from routeserver.netd.process import OUTSIDE
+
 
 @dataclass(frozen=True, slots=True)
 class HelperProcess:
@@ -28,10 +30,14 @@ class HelperProcess:
 
 
 def start_helper(
-    instance: str, *, interface: str = "", tables: Iterable[int] = ()
+    instance: str,
+    *,
+    interface: str = "",
+    tables: Iterable[int] = (),
+    is_outside: bool = False,
 ) -> HelperProcess:
     """`instance` is whose namespaces it works on; `interface` and `tables` are what it may write to
-    in its own namespace. Raises OSError."""
+    in its own namespace, and `is_outside` lets internet gateways lead there. Raises OSError."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
         process = subprocess.Popen(  # noqa: S603 - this interpreter, and words of our own
@@ -45,6 +51,7 @@ def start_helper(
                 instance,
                 interface,
                 ",".join(str(number) for number in tables),
+                *([OUTSIDE] if is_outside else []),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

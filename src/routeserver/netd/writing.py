@@ -55,17 +55,21 @@ _LEAST_ALIKE: Final = 16
 _NO_INTERFACE: Final = -1
 _FIRST: Final = struct.Struct("=IHH")
 
+_DESTINATION_AT: Final = HEADER.size + route.LAYOUT.size
+"""Where the destination of a route is written when it is its first attribute."""
+
 _ROUTE: Final = struct.Struct("=4xBB")
 """Table and protocol of an rtmsg."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What of HERE this helper was started for: tables of routes, and the name of an interface,
-    empty for none."""
+    """What of HERE this helper was started for: tables of routes, the name of an interface, empty
+    for none, and whether it is what internet gateways lead to."""
 
     tables: frozenset[int] = frozenset()
     interface: str = ""
+    is_outside: bool = False
 
 
 def pieces(
@@ -82,10 +86,13 @@ def pieces(
     begun, counted = 0, 0
     window = _LEAST_ALIKE
     while at < end:
-        length, count = 0, 0
-        if judge is None:
-            length, count = _alike(octets, at, place, window, types)
-            window = min(2 * window, CHUNK_MESSAGES) if count == window else _LEAST_ALIKE
+        length, count = _alike(octets, at, place, window, types)
+        if judge is not None and count:
+            # What holds of one of them holds of all that differ in their destinations alone.
+            count = count if _same_but_destinations(octets, at, length, count) else 0
+            if count:
+                judge(_FIRST.unpack_from(octets, at)[1], at + HEADER.size, at + length)
+        window = min(2 * window, CHUNK_MESSAGES) if count == window else _LEAST_ALIKE
         if not count:
             kind, length = _one(octets, at, place, types)
             if judge is not None:
@@ -149,6 +156,27 @@ def _alike(
         if run[8 + column : count * length : length] != numbers[column::4]:
             return 0, 0
     return length, count
+
+
+def _same_but_destinations(octets: bytes, at: int, length: int, count: int) -> bool:
+    """Whether messages that are `_alike` are routes, and equal but for their numbers and the
+    destinations: its length in the fixed part, and the value of a first attribute RTA_DST."""
+    _, kind, _ = _FIRST.unpack_from(octets, at)
+    first = octets[at : at + length]
+    if kind not in {RTM_NEWROUTE, RTM_DELROUTE} or length < _DESTINATION_AT + 4:
+        return False
+    extent, attribute = struct.unpack_from("=HH", first, _DESTINATION_AT)
+    if attribute != route.RTA_DST or extent not in {8, 20} or _DESTINATION_AT + extent > length:
+        return False
+    run = bytearray(octets[at : at + count * length])
+    differing = (
+        *range(8, 12),
+        HEADER.size + 1,
+        *range(_DESTINATION_AT + 4, _DESTINATION_AT + extent),
+    )
+    for column in differing:
+        run[column::length] = first[column : column + 1] * count
+    return run == first * count
 
 
 class HereJudge:

@@ -28,6 +28,7 @@ IFLA_MASTER: Final = 10
 IFLA_LINKINFO: Final = 18
 IFLA_NET_NS_PID: Final = 19
 IFLA_IFALIAS: Final = 20
+IFLA_GROUP: Final = 27
 IFLA_NET_NS_FD: Final = 28
 IFLA_LINK_NETNSID: Final = 37
 _IFLA_AF_SPEC: Final = 26
@@ -150,6 +151,15 @@ def set_link(
 
 def delete_link(index: int, sequence: int = 0) -> bytes:
     return request(RTM_DELLINK, _fixed(index), 0, sequence)
+
+
+def set_group(index: int, group: int, sequence: int = 0) -> bytes:
+    return request(RTM_SETLINK, _fixed(index) + framing.u32(IFLA_GROUP, group), 0, sequence)
+
+
+def delete_group(group: int, sequence: int = 0) -> bytes:
+    """All links of a group at once, which takes no longer than a single one."""
+    return request(RTM_DELLINK, _fixed(0) + framing.u32(IFLA_GROUP, group), 0, sequence)
 
 
 def get_link(name: str, sequence: int = 0) -> bytes:

@@ -83,12 +83,19 @@ class Fib(Mapping[Prefix, Path]):
         table = self._tables[0 if family is Family.IPV4 else 1]
         numbers, found = choices(table, words, start, end, whole)
         way, in_order = self._path.way, self._path.in_order
-        known: dict[tuple[Way, ...], int] = {(): 0}
+        told: list[tuple[Way, ...]] = [()]
+        # By identity: sources and next hops are shared objects, and addresses are slow to hash.
+        known: dict[tuple[int, ...], int] = {}
         merged = [0]
         for paths in found[1:]:
             ways = (way(paths[0]), *[way(other) for other in in_order(paths[1:])])
-            merged.append(known.setdefault(ways, len(known)))
-        return list(map(merged.__getitem__, numbers)), list(known)
+            key = tuple([id(part) for each in ways for part in each])
+            number = known.get(key)
+            if number is None:
+                number = known[key] = len(told)
+                told.append(ways)
+            merged.append(number)
+        return list(map(merged.__getitem__, numbers)), told
 
 
 class FibDelta(Mapping[Prefix, Path | None]):

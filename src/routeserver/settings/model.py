@@ -19,6 +19,20 @@ class Fabric(StrEnum):
     """Where endpoint addresses live."""
 
     LOOPBACK = "loopback"
+    NETNS = "netns"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What internet gateways lead to: a namespace of the server's `own`, the `host`'s, or the
+    `netns` at `path`."""
+
+    kind: str
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.path}" if self.path else self.kind
 
 
 class DataPlaneKind(StrEnum):
@@ -73,14 +87,19 @@ class Settings:
     process may bind it and 1790 otherwise; a `keepalive_s` of None is a third of the negotiated
     hold time; a `selection_deferral_s` of None is what the data plane needs; a `peers_file` of
     None is no such file. An `audit_bytes` of None is no audit trail, a `request_rate` of None no
-    limit, a `seal_key_file` of None the one in the data directory. A `run_as` of None is the user
-    `routeserver` where there is one, else `nobody`.
+    limit, a `seal_key_file` of None the one in the data directory. A `host_interface` of None is
+    none, a `run_as` of None the user `routeserver` where there is one, else `nobody`.
     """
 
     data_dir: Path
     listen: Address
     bgp_port: int | None
     fabric: Fabric
+    fabric_mtu: int
+    eni_checks: bool
+    outside: Outside
+    host_interface: str | None
+    host_table: int
     data_plane: DataPlaneKind
     kernel_look_s: int
     profile: Profile

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TypeAlias, TypeVar
 
 from routeserver.control.access.throttle import AMAZONS, Rate, Rates
-from routeserver.settings.model import Address
+from routeserver.settings.model import Address, Outside
 
 Reader: TypeAlias = Callable[[object], object]
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -23,7 +23,13 @@ _ZONE: Final = re.compile(r"[a-z]")
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _USER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 _RATE: Final = re.compile(r"([0-9]{1,9})/([0-9]{1,9}(?:\.[0-9]{1,9})?)")
-_TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_TRUTH: Final = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+_DEVICE: Final = re.compile(r"[^/:\s]{1,15}")
+_MAIN_TABLE: Final = 254
+_TABLES: Final = (1, (1 << 31) - 1)
 _URL_SCHEMES: Final = ("sqlite:///", "postgresql://")
 
 
@@ -101,6 +107,32 @@ def user(value: object) -> str | None:
     if not _USER.fullmatch(text):
         raise ValueError("auto, root, or the name of a user")
     return text
+
+
+def outside(value: object) -> Outside:
+    text = text_of(value) or ""
+    kind, _, path = text.partition(":")
+    if text in {"own", "host"} or (kind == "netns" and path.startswith("/") and "\0" not in path):
+        return Outside(kind, path)
+    raise ValueError("own, host, or netns:PATH such as netns:/run/netns/internet")
+
+
+def device_or_none(value: object) -> str | None:
+    text = text_of(value) or ""
+    if text == "none":
+        return None
+    if not _DEVICE.fullmatch(text):
+        raise ValueError("the name of a network interface, or none")
+    return text
+
+
+def kernel_table(value: object) -> int:
+    if text_of(value) == "main":
+        return _MAIN_TABLE
+    number = _int_of(value)
+    if number is None or not _TABLES[0] <= number <= _TABLES[1] or number in {253, 255}:
+        raise ValueError(f"main, or a number from {_TABLES[0]} to {_TABLES[1]} but 253 and 255")
+    return number
 
 
 def directory(value: object) -> Path:

@@ -58,7 +58,44 @@ SETTINGS: Final = (
         readers.whole_number(*_PORT, or_else="auto"),
         "TCP port of BGP; auto is 179 where the process may bind it and 1790 otherwise",
     ),
-    Setting("fabric", "loopback", readers.choice(Fabric), "where endpoint addresses live"),
+    Setting(
+        "fabric",
+        "loopback",
+        readers.choice(Fabric),
+        "where endpoint addresses live: on this machine's loopback, in network namespaces, or on "
+        "host_interface",
+    ),
+    Setting(
+        "fabric_mtu",
+        9001,
+        readers.whole_number(1280, 65_535),
+        "the longest packet inside a VPC, with fabric netns; 1500 to the outside",
+    ),
+    Setting(
+        "eni_checks",
+        "on",
+        readers.truth,
+        "whether the fabric netns keeps spoofed addresses out and checks source and destination",
+    ),
+    Setting(
+        "outside",
+        "own",
+        readers.outside,
+        "what internet gateways lead to, with fabric netns: own is a namespace that the server "
+        "makes, host the server's own, netns:PATH another one",
+    ),
+    Setting(
+        "host_interface",
+        "none",
+        readers.device_or_none,
+        "the interface that endpoint addresses are put on, with fabric host",
+    ),
+    Setting(
+        "host_table",
+        17_900,
+        readers.kernel_table,
+        "the kernel table of main route tables with fabric host; main is the machine's own",
+    ),
     Setting(
         "data_plane",
         "auto",

@@ -28,6 +28,7 @@ from routeserver.rib.path import Source
 from routeserver.rib.prefix_index import IS_COMPILED
 from routeserver.rib.restart import Demote, RestartTerms
 from routeserver.rib.retention import Drop, Hold, Retention, Sweep
+from routeserver.rib.returning import Returning
 from routeserver.rib.rib import Rib
 from routeserver.speaker.spec import Follower, Sink
 
@@ -67,6 +68,7 @@ class RibOwner:
         slice_size: int = SLICE_SIZE,
         deferral: SelectionDeferral | None = None,
         follower: Follower | None = None,
+        returning: Returning | None = None,
     ) -> None:
         self.route_server_id = route_server_id
         self.rib = rib
@@ -74,6 +76,7 @@ class RibOwner:
         self._deferral = deferral
         self._sink = sink
         self._follower = follower
+        self._returning = returning
         self._clock = clock
         self._slice_size = slice_size
         self._loop = asyncio.get_running_loop()
@@ -95,6 +98,13 @@ class RibOwner:
         """Nothing is decided yet, because peers that were there before a restart are not back."""
         return self._deferral is not None
 
+    @property
+    def is_settling(self) -> bool:
+        """The FIB does not show yet what the peers of before a restart, and those of now, say."""
+        if self._returning is not None and self._returning.is_over(self._clock()):
+            self._returning = None
+        return self._returning is not None or self.is_deferring or self.rib.pending() > 0
+
     # --- facts from the sessions --------------------------------------------------------------
 
     def session_up(
@@ -109,6 +119,8 @@ class RibOwner:
         R."""
         self._catch_up()
         self._live.add(source.peer_id)
+        if self._returning is not None:
+            self._returning.heard(source.peer_id, self._clock())
         if self._follower is not None:
             self._follower.peer_back(source.peer_id)
         self.rib.peer_up(source)
@@ -120,6 +132,8 @@ class RibOwner:
     def apply(self, peer_id: str, batch: RouteBatch, origin: Pausable) -> Applied:
         """Take routes in; `origin` is paused when decisions are too far behind."""
         applied = self.rib.apply(peer_id, batch)
+        if self._returning is not None:
+            self._returning.heard(peer_id, self._clock())
         self._schedule()
         if self._follower is not None and self.rib.is_contested:
             self._follower.routes_touched(self.route_server_id, batch)
@@ -142,6 +156,8 @@ class RibOwner:
         """`keeps`: the session ended in a way that graceful restart lets routes survive."""
         self._catch_up()
         self._live.discard(peer_id)
+        if self._returning is not None:
+            self._returning.gone(peer_id)
         live = len(self._live)
         self._carry_out(self._keeping.session_down(peer_id, keeps, live, self._clock()))
 
@@ -157,6 +173,8 @@ class RibOwner:
 
     def end_of_rib(self, peer_id: str, family: Family) -> None:
         self._catch_up()
+        if self._returning is not None:
+            self._returning.heard(peer_id, self._clock())
         if self._deferral is not None:
             self._deferral.end_of_rib(peer_id, family)
         self._carry_out(self._keeping.end_of_rib(peer_id, family, self._clock()))
@@ -175,6 +193,8 @@ class RibOwner:
         self._live.discard(peer_id)
         self._reimports.pop(peer_id, None)
         live = len(self._live)
+        if self._returning is not None:
+            self._returning.excuse(peer_id)
         if self._deferral is not None:
             self._deferral.peer_removed(peer_id)
         self._carry_out(self._keeping.peer_removed(peer_id, live, self._clock()))

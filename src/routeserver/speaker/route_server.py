@@ -16,6 +16,7 @@ from ipaddress import IPv4Address
 from routeserver.bgp.session import SessionConfig
 from routeserver.rib.deferral import SelectionDeferral
 from routeserver.rib.retention import Retention
+from routeserver.rib.returning import Returning
 from routeserver.rib.rib import Rib
 from routeserver.speaker import cease
 from routeserver.speaker.listener import Listener
@@ -80,6 +81,7 @@ class RunningRouteServer:
             slice_size=around.slice_size,
             deferral=_deferral(spec, around),
             follower=around.follower,
+            returning=_returning(spec, around),
         )
         self._for_peers = PeerSurroundings(
             owner=self.owner,
@@ -221,6 +223,15 @@ def _base_config(spec: RouteServerSpec, endpoint: EndpointSpec) -> SessionConfig
         accept_loopback_next_hops=spec.accept_loopback_next_hops,
         local_address=IPv4Address(endpoint.address),
     )
+
+
+def _returning(spec: RouteServerSpec, around: Surroundings) -> Returning | None:
+    """As `_deferral`, for all peers."""
+    deadline = around.started_at + around.timers.restart_window_s
+    if around.clock() >= deadline:
+        return None
+    peers = (peer.peer_id for endpoint in spec.endpoints for peer in endpoint.peers)
+    return Returning(peers, deadline)
 
 
 def _deferral(spec: RouteServerSpec, around: Surroundings) -> SelectionDeferral | None:

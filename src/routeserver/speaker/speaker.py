@@ -187,9 +187,7 @@ class Speaker:
     def is_deciding(self, route_server_id: str) -> bool:
         """Its FIB does not show yet what its peers have said, or waits for peers of before."""
         running = self._running.get(route_server_id)
-        return running is not None and (
-            running.owner.is_deferring or running.owner.rib.pending() > 0
-        )
+        return running is not None and running.owner.is_settling
 
     def are_routes_persisted(self, route_server_id: str) -> bool:
         running = self._running.get(route_server_id)

@@ -66,6 +66,7 @@ async def associate_vpc_cidr_block(call: Call, params: Params) -> Answer:
         [route.destination for route in await _routes(call, vpc)],
         amazon=call.policy.profile == "aws",
         accept_loopback=call.policy.accept_loopback_vpc,
+        shadows=call.policy.shadows,
     )
     cidr = str(network)
     await call.tx.update(vpc, secondary_cidrs=(*vpc.secondary_cidrs, cidr))

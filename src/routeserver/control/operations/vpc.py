@@ -84,6 +84,7 @@ async def create_vpc(call: Call, params: Params) -> Answer:
         params["CidrBlock"],
         amazon=call.policy.profile == "aws",
         accept_loopback=call.policy.accept_loopback_vpc,
+        shadows=call.policy.shadows,
     )
     vpc_id = call.new_id("vpc")
     with_ipv6 = params.get("AmazonProvidedIpv6CidrBlock", False)

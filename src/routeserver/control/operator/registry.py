@@ -14,6 +14,7 @@ from routeserver.control.operator.accounts import (
 )
 from routeserver.control.operator.counts import counts
 from routeserver.control.operator.desk import Answer, Desk, Params
+from routeserver.control.operator.fabric import attach, detach, show_fabric
 from routeserver.control.operator.peers import peer_refresh, peer_reset, show_peer, show_peers
 from routeserver.control.operator.routes import list_routes, show_route
 from routeserver.control.operator.settings import peer_reload, peer_set, peer_settings, peer_unset
@@ -40,4 +41,7 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "account-new-key": account_new_key,
     "account-delete-key": account_delete_key,
     "purge": purge_tombstones,
+    "attach": attach,
+    "detach": detach,
+    "show-fabric": show_fabric,
 }

@@ -42,7 +42,8 @@ async def audit(space: Space) -> int:
     tables = dict(space.tables)
     seen = {number: _Seen() for number in tables}
     for table in tables.values():
-        table.touched = set()
+        async with table.order:  # what is half written is not looked at
+            table.touched = set()
     try:
         await space.writer.drained()
         async for listed in space.reader.routes():
@@ -102,12 +103,16 @@ async def _repair(space: Space, table: Written, seen: _Seen) -> int:
             lost.setdefault(hop, []).append(prefix)
     await space.delivery.write(table.number, STATIC_METRIC, lost, seen.strange_static)
     wrong = sum(map(len, lost.values())) + len(seen.strange_static)
-    missing = [p for p in table.leads if p not in seen.right and p not in touched]
-    for start in range(0, len(missing), SLICE):
-        await space.write_again(table, missing[start : start + SLICE])
+    known = list(table.leads)
+    for start in range(0, len(known), SLICE):
+        some = known[start : start + SLICE]
+        missing = [p for p in some if p not in seen.right and p not in touched]
+        await space.write_again(table, missing)
+        wrong += len(missing)
+        await asyncio.sleep(0)
     async with table.order:
         strange = [
             p for p in seen.strange if p not in table.leads and p not in (table.touched or touched)
         ]
         await space.delivery.write(table.number, PROPAGATED_METRIC, {}, strange)
-    return wrong + len(missing) + len(strange)
+    return wrong + len(strange)

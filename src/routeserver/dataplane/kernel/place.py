@@ -25,10 +25,12 @@ NOTHING: Final = Ground({}, frozenset(), {}, {})
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One namespace: kernel tables by route table, and what they stand on."""
+    """One namespace: kernel tables by route table, and what they stand on. `only` are the kernel
+    tables that are ours there; None for all."""
 
     tables: Mapping[str, int]
     ground_of: GroundOf
+    only: frozenset[int] | None = None
 
 
 class Place(Protocol):
@@ -82,7 +84,8 @@ class OnThisHost:
             for table in vpc.tables
             if table.number == self.table
         }
-        return {HERE: Standing(tables, partial(self._ground, topology, tables))}
+        ground = partial(self._ground, topology, tables)
+        return {HERE: Standing(tables, ground, frozenset({self.table}))}
 
     def homeless(self, topology: Topology) -> Mapping[str, str]:
         return {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -18,17 +19,18 @@ import structlog
 from routeserver.dataplane.base import KernelCounts
 from routeserver.dataplane.kernel.audit import audit
 from routeserver.dataplane.kernel.ground import PROPAGATED_METRIC
-from routeserver.dataplane.kernel.place import InNamespaces, Place
+from routeserver.dataplane.kernel.place import InNamespaces, Place, Standing
 from routeserver.dataplane.kernel.reader import Looking, Reader
-from routeserver.dataplane.kernel.space import Counted, GroundOf, Space
+from routeserver.dataplane.kernel.space import Counted, Space
 from routeserver.dataplane.kernel.watch import Ears, Watch
+from routeserver.dataplane.kernel.writer import IN_FLIGHT, Writer
 from routeserver.dataplane.kernel.written import Entries, Written
 from routeserver.domain.plan import Change, Tally
 from routeserver.domain.routing import Entry
 from routeserver.domain.topology import Topology
 from routeserver.net.prefix import Prefix
 from routeserver.netd.interface import Netd
-from routeserver.netd.orders import OpenNetlink
+from routeserver.netd.orders import OpenNetlink, Write
 from routeserver.netlink.bulk import Listed
 
 log = structlog.get_logger()
@@ -83,6 +85,7 @@ class KernelDataPlane:
     ) -> None:
         self.counted = Counted()
         self._netd = netd
+        self._room = asyncio.Semaphore(IN_FLIGHT)
         self._eyes = eyes or ByNetlink(netd)
         self._place = place or InNamespaces()
         self._has_nexthops = has_nexthops
@@ -197,7 +200,7 @@ class KernelDataPlane:
                 await self._abandon(name)
             for name, ground in grounds.items():
                 try:
-                    await self._converge_space(name, ground.ground_of)
+                    await self._converge_space(name, ground)
                 except OSError as error:
                     reason = error.strerror or str(error)
                     faults.update(dict.fromkeys(ground.tables, reason))
@@ -216,17 +219,17 @@ class KernelDataPlane:
                 self._arm_audits()
             return faults
 
-    async def _converge_space(self, name: str, ground_of: GroundOf) -> None:
+    async def _converge_space(self, name: str, standing: Standing) -> None:
         if name not in self._spaces:
             self._spaces[name] = await Space.open(
-                name,
-                self._netd,
+                Writer(self._netd, name, self._room),
                 await self._eyes.reader(name),
+                standing.only,
                 has_nexthops=self._has_nexthops,
                 counted=self.counted,
             )
             self._watches[name] = await self._watch(name)
-        if await self._spaces[name].converge(ground_of):
+        if await self._spaces[name].converge(standing.ground_of):
             await audit(self._spaces[name])
 
     async def _settle(self, table_id: str) -> None:
@@ -239,11 +242,10 @@ class KernelDataPlane:
     async def _abandon(self, name: str) -> None:
         """A namespace that shall not be ours any more; where it outlives us, nothing is left."""
         space = self._spaces[name]
-        try:
+        with suppress(OSError):  # it is gone, and everything in it
+            await self._netd.do(Write(name, b""))
             await space.converge(self._place.nothing)
             await space.writer.drained()
-        except OSError:
-            pass  # it is gone, and everything in it
         self._leave(name)
 
     def _leave(self, name: str) -> None:

@@ -9,7 +9,7 @@ the other (`Written.order`), because the last one to be written is the one that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,10 +24,9 @@ from routeserver.dataplane.kernel.written import Lead, Written
 from routeserver.domain.plan import Tally
 from routeserver.domain.routing import Entry
 from routeserver.net.prefix import IPV6_BIT, Prefix
-from routeserver.netd.interface import Netd
 from routeserver.netd.orders import ROUTE_PROTOCOL, Refusal
 from routeserver.netlink.bulk import Listed
-from routeserver.netlink.nexthop import delete_nexthop, new_nexthop
+from routeserver.netlink.nexthop import NextHop, delete_nexthop, new_nexthop
 from routeserver.netlink.route import RouteType
 from routeserver.netlink.rule import delete_rule, new_rule
 from routeserver.netlink.values import AF_INET, AF_INET6, Address, address_from
@@ -53,9 +52,14 @@ class Space:
     """Made by `Space.open`."""
 
     def __init__(
-        self, namespace: str, netd: Netd, reader: Looking, *, has_nexthops: bool, counted: Counted
+        self,
+        writer: Writer,
+        reader: Looking,
+        *,
+        has_nexthops: bool,
+        counted: Counted,
     ) -> None:
-        self.namespace = namespace
+        self.namespace = writer.namespace
         self.hops = Hops(self._way_to)
         self.tables: dict[int, Written] = {}
         self.static: dict[int, dict[Prefix, Hop | None]] = {}
@@ -64,23 +68,31 @@ class Space:
         self.faults: dict[int, str] = {}
         """What is wrong with the static part of a table."""
         self.reader = reader
-        self.writer = Writer(netd, namespace)
+        self.writer = writer
         self.delivery = Delivery(self.writer, self._refused, has_nexthops=has_nexthops)
         self.has_nexthops = has_nexthops
         self._ground: Ground | None = None
         self._found: dict[int, dict[tuple[Prefix, int], Hop | None]] = {}
         """Of an earlier life, by table, destination and metric."""
+        self._ways_found: dict[tuple[int, Way | None], Hop] = {}
         self._leads: dict[tuple[int, Entry], Lead] = {}
         self._moving: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(
-        cls, namespace: str, netd: Netd, reader: Looking, *, has_nexthops: bool, counted: Counted
+        cls,
+        writer: Writer,
+        reader: Looking,
+        only: Collection[int] | None,
+        *,
+        has_nexthops: bool,
+        counted: Counted,
     ) -> Space:
-        """Finds what stands there; the reader is the space's to close. Raises OSError."""
-        space = cls(namespace, netd, reader, has_nexthops=has_nexthops, counted=counted)
+        """Finds what stands there, in the tables of `only` if that is given; the reader is the
+        space's to close. Raises OSError."""
+        space = cls(writer, reader, has_nexthops=has_nexthops, counted=counted)
         try:
-            await space._restore()
+            await space._restore(only)
         except BaseException:
             reader.close()
             raise
@@ -93,34 +105,42 @@ class Space:
 
     # --- an earlier life --------------------------------------------------------------------------
 
-    async def _restore(self) -> None:
-        hops: dict[object, Hop] = {}
+    async def _restore(self, only: Collection[int] | None) -> None:
+        nexthops: dict[int, NextHop] = {}
         if self.has_nexthops:
             for nexthop in await self.reader.nexthops():
+                self.hops.avoid([nexthop.id])
                 if nexthop.protocol == ROUTE_PROTOCOL:
-                    way = _way(nexthop.interface, nexthop.gateway)
-                    hops[nexthop.id] = self.hops.adopt(nexthop.id, nexthop.family, way)
-                else:
-                    self.hops.avoid([nexthop.id])
+                    nexthops[nexthop.id] = nexthop
+        if only is None:
+            for nexthop in nexthops.values():
+                self._adopt(nexthop)
         async for listed in self.reader.routes():
             for route in listed:
-                hop = self._hop_found(route, hops)
-                if hop is not None:
-                    hop.routes += 1
-                self._found.setdefault(route.table, {})[route.prefix, route.metric] = hop
+                if only is None or route.table in only:
+                    hop = self._hop_found(route, nexthops)
+                    _count(hop, 1)
+                    self._found.setdefault(route.table, {})[route.prefix, route.metric] = hop
             await asyncio.sleep(0)
+        self._ways_found.clear()
 
-    def _hop_found(self, route: Listed, hops: dict[object, Hop]) -> Hop | None:
+    def _hop_found(self, route: Listed, nexthops: Mapping[int, NextHop]) -> Hop | None:
         if route.type == RouteType.THROW:
             return None
         if route.nexthop_id:
-            return hops.get(route.nexthop_id)
+            known, nexthop = self.hops.get(route.nexthop_id), nexthops.get(route.nexthop_id)
+            return known if nexthop is None or known is not None else self._adopt(nexthop)
         family = AF_INET6 if route.prefix & IPV6_BIT else AF_INET
         gateway = address_from(route.gateway) if route.gateway else None
         way = None if route.type == RouteType.BLACKHOLE else _way(route.interface, gateway)
-        if (family, way) not in hops:
-            hops[family, way] = self.hops.adopt(self.hops.next_id(), family, way)
-        return hops[family, way]
+        if (family, way) not in self._ways_found:
+            hop = self.hops.adopt(self.hops.next_id(), family, way)
+            self._ways_found[family, way] = hop
+        return self._ways_found[family, way]
+
+    def _adopt(self, nexthop: NextHop) -> Hop:
+        way = _way(nexthop.interface, nexthop.gateway)
+        return self.hops.adopt(nexthop.id, nexthop.family, way)
 
     # --- what it stands on ------------------------------------------------------------------------
 
@@ -130,7 +150,7 @@ class Space:
         links = await self.reader.links()
         ground = self._ground = ground_of({link.name: link.index for link in links.values()})
         self.hops.relocate()
-        self._flip()
+        self._flip("network interfaces moved")
         lost = await self._mend_hops() if self.has_nexthops else False
         self.faults.clear()
         for number in self.tables.keys() | self._found.keys():
@@ -146,9 +166,14 @@ class Space:
 
     async def _mend_hops(self) -> bool:
         """Write objects that somebody deleted; the kernel deleted their routes with them."""
+        asked = list(self.hops)
         await self.writer.drained()
         there = {nexthop.id for nexthop in await self.reader.nexthops()}
-        lost = [hop for hop in self.hops if hop.id not in there and not hop.fault]
+        lost = [
+            hop
+            for hop in asked
+            if hop.id not in there and not hop.fault and self.hops.get(hop.id) is hop
+        ]
         self.write_hops([*lost, *(hop for hop in self.hops if hop.fault)])
         if lost:
             log.warning("kernel_nexthops_lost", namespace=self.namespace, count=len(lost))
@@ -266,11 +291,27 @@ class Space:
 
     def lose(self, peer_id: str) -> None:
         self.hops.lose(peer_id)
-        self._flip()
+        self._flip(f"peer {peer_id} is lost")
 
-    def _flip(self) -> None:
-        self.counted.flips += sum(1 for hop in self.hops.changed if hop.routes)
-        self.flush_hops()
+    def _flip(self, why: str) -> None:
+        moved = [hop for hop in self.hops.changed if hop.routes]
+        self.counted.flips += len(moved)
+        routes = sum(hop.routes for hop in moved)
+        if moved and not self.has_nexthops:
+            task = asyncio.get_running_loop().create_task(self._move_routes(moved))
+            self._moving.add(task)
+            task.add_done_callback(self._moving.discard)
+
+        def switched() -> None:
+            log.info(
+                "kernel_switched",
+                namespace=self.namespace,
+                nexthops=len(moved),
+                routes=routes,
+                reason=why,
+            )
+
+        self.flush_hops(switched if moved else None)
 
     def _refused(
         self, number: int, metric: int, prefix: Prefix, hop: Hop | None, reason: str
@@ -289,18 +330,13 @@ class Space:
 
     # --- next-hop objects -------------------------------------------------------------------------
 
-    def flush_hops(self) -> None:
+    def flush_hops(self, done: Callable[[], None] | None = None) -> None:
         """Send what has changed of them, at once."""
         changed, self.hops.changed = self.hops.changed, []
-        self.write_hops(changed)
+        self.write_hops(changed, done)
 
-    def write_hops(self, hops: Sequence[Hop]) -> None:
-        if not hops:
-            return
-        if not self.has_nexthops:
-            task = asyncio.get_running_loop().create_task(self._move_routes(hops))
-            self._moving.add(task)
-            task.add_done_callback(self._moving.discard)
+    def write_hops(self, hops: Sequence[Hop], done: Callable[[], None] | None = None) -> None:
+        if not hops or not self.has_nexthops:
             return
 
         def refused(refusals: Sequence[Refusal], reason: str) -> None:
@@ -312,7 +348,7 @@ class Space:
         for hop in hops:
             hop.fault = ""
         messages = [new_nexthop(hop.as_nexthop(ROUTE_PROTOCOL)) for hop in hops]
-        self.writer.now(numbered(messages), len(messages), refused)
+        self.writer.now(numbered(messages), len(messages), refused, done)
 
     async def _move_routes(self, hops: Sequence[Hop]) -> None:
         """Without next-hop objects: every route of a hop is written anew."""

@@ -18,17 +18,18 @@ from routeserver.netd.interface import Netd, NetdError
 from routeserver.netd.orders import Refusal, Write
 
 IN_FLIGHT: Final = 2
-"""Batches of routes that the helper has: one that it writes and one that it need not wait for."""
+"""Batches of routes that the helper has, of all namespaces: one that it writes and one that it need
+not wait for."""
 
 OnRefused: TypeAlias = Callable[[Sequence[Refusal], str], None]
 """The messages refused, by their places in the batch; with none but a reason, all of them were."""
 
 
 class Writer:
-    def __init__(self, netd: Netd, namespace: str) -> None:
+    def __init__(self, netd: Netd, namespace: str, room: asyncio.Semaphore) -> None:
         self._netd = netd
         self.namespace = namespace
-        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._room = room
         self._tasks: set[asyncio.Task[None]] = set()
         self.messages = 0
         """How many were sent."""
@@ -52,8 +53,10 @@ class Writer:
         messages: bytes,
         count: int,
         refused: OnRefused,
+        done: Callable[[], None] | None = None,
     ) -> None:
-        self._send(messages, count, refused, None)
+        """`done` is told when it has been carried out."""
+        self._send(messages, count, refused, done)
 
     def _send(
         self,
@@ -86,5 +89,5 @@ class Writer:
 
     async def drained(self) -> None:
         """Until everything sent so far has been carried out or refused."""
-        while self._tasks:
+        if self._tasks:
             await asyncio.wait(set(self._tasks))

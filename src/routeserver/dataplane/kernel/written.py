@@ -139,6 +139,7 @@ class Written:
         before: Sequence[Lead | None],
         wanted: Sequence[Lead | None],
     ) -> None:
+        moves: dict[tuple[Lead, Lead], bool] = {}
         for prefix, old, lead in zip(prefixes, before, wanted, strict=True):
             found = self.found.pop(prefix, None) if self.found else None
             if old is lead and found is None:
@@ -155,8 +156,13 @@ class Written:
             lead.hop.routes += 1
             if hop is not lead.hop:
                 writing.put.setdefault(lead.hop, []).append(prefix)
-            writing.installed += old is None
-            writing.replaced += old is not None and not old.entry.leads_like(lead.entry)
+            if old is None:
+                writing.installed += 1
+                continue
+            pair = old, lead
+            if pair not in moves:
+                moves[pair] = not old.entry.leads_like(lead.entry)
+            writing.replaced += moves[pair]
 
     def _standing(self, prefixes: Sequence[Prefix], numbers: Sequence[int]) -> dict[int, Hop]:
         """The hop that most routes of each number stand with."""
