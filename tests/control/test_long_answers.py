@@ -17,6 +17,7 @@ from routeserver.dataplane.memory import MemoryDataPlane
 from routeserver.domain.routing import Entry
 from routeserver.ec2 import faults, model, response
 from routeserver.ec2.paging import encode_token
+from routeserver.fabric.loopback import LoopbackFabric
 from routeserver.net.path import Origin, PathAttributes
 from routeserver.net.prefix import Family, Prefix, format_prefix, make_prefix
 from routeserver.net.sharded_dict import ShardedDict
@@ -157,7 +158,7 @@ def learned(count: int, peers: tuple[str, ...] = ("rsp-a",)) -> Rib:
 
 async def over(store: Store, rib: Rib) -> tuple[Cloud, str]:
     cloud = Cloud(store)
-    world = World(MemoryDataPlane())
+    world = World(MemoryDataPlane(), LoopbackFabric())
     world.attach(cast("Any", OneRib(rib)), cast("Any", None))
     cloud.observe(world)
     made = await cloud("CreateRouteServer", AmazonSideAsn=65000)

@@ -7,8 +7,8 @@ from typing import Final
 from alembic.operations import Operations
 from sqlalchemy import Boolean, Column, Text
 
-revision: Final = "0005"
-down_revision: Final = "0004"
+revision: Final = "0006"
+down_revision: Final = "0005"
 
 
 def upgrade(op: Operations) -> None:
