@@ -20,9 +20,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
     require("bird", "bird2")
     arguments = ("--fabric=netns", "--profile=open")
     server = Server(tmp_path, bgp_port=179, bfd_port=3784, arguments=arguments)
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        if server.process is not None:
+            server.stop()
 
 
 @pytest.fixture
