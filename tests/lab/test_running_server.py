@@ -49,7 +49,7 @@ def test_it_is_built_there_and_deleted_there(server: Server, file: Path) -> None
     assert len(ec2.describe_vpcs()["Vpcs"]) == before
 
     # Half-built: what is there is found by its tag.
-    assert killed_at(12, "up", str(file), "--name", name, where) != 0
+    assert killed_at("endpoint in nodes", "up", str(file), "--name", name, where) != 0
     assert len(ec2.describe_vpcs()["Vpcs"]) == before + 1
     succeed("down", "--lab", name)
     assert left_of(name, token) == []
