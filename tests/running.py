@@ -18,6 +18,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+START_S = 60.0
+"""A machine with a lot to do takes its time to start a process."""
+
 T = TypeVar("T")
 COMMAND = str(Path(sys.executable).with_name("routeserver"))
 
@@ -85,7 +88,7 @@ class Server:
                 stderr=stderr,
                 stdout=subprocess.DEVNULL,
             )
-        eventually("the server listens", self._address, bool)
+        eventually("the server listens", self._address, bool, START_S)
 
     def _address(self) -> str | None:
         assert self.process is not None

@@ -112,6 +112,7 @@ class FakeKernel:
 class FakeReader:
     def __init__(self, kernel: FakeKernel) -> None:
         self._kernel = kernel
+        self.cookie = id(kernel)
 
     async def links(self) -> Mapping[str, Link]:
         return dict(self._kernel.links)

@@ -18,6 +18,7 @@ from routeserver.domain.routing import Alternative, Entry
 from routeserver.domain.topology import Target, TargetKind, Topology
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix, make_prefix, parse_prefix
 from routeserver.netlink.route import Route
+from tests.dataplane.fake_kernel import FakeKernel
 from tests.dataplane.support import ENIS, LINKS, NUMBERS, entry, fake_plane, topology
 
 PLENTY = [make_prefix(0x0B000000 + (n << 8), 24, Family.IPV4) for n in range(5_000)]
@@ -424,6 +425,18 @@ async def test_a_vpc_that_is_not_wanted_any_more_leaves_nothing() -> None:
     assert not kernel.nexthops
     assert not plane.read("rtb-1")
     assert netd.kernels
+
+
+async def test_a_namespace_that_was_made_anew_under_its_name_is_filled_again() -> None:
+    plane, _, netd = fake_plane()
+    await plane.converge(topology())
+    await fill(plane, PLENTY, AB)
+    anew = netd.kernels["vpc-1"] = FakeKernel(links=dict(LINKS))
+    await plane.converge(topology())
+    await plane.written()
+    assert anew.destinations(TABLE) == set(PLENTY)
+    assert len(anew.rules) == 8
+    assert dict(plane.read("rtb-1")) == dict.fromkeys(PLENTY, AB)
 
 
 async def test_forgetting_a_table_takes_its_propagated_routes_alone() -> None:

@@ -20,9 +20,12 @@ def server(tmp_path: Path) -> Iterator[Server]:
     require("bird", "bird2")
     arguments = ("--fabric=netns", "--profile=open")
     server = Server(tmp_path, bgp_port=179, bfd_port=3784, arguments=arguments)
-    server.start()
-    yield server
-    server.stop()
+    try:
+        server.start()
+        yield server
+    finally:
+        if server.process is not None:
+            server.stop()
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def test_it_is_built_there_and_deleted_there(server: Server, file: Path) -> None
     assert len(ec2.describe_vpcs()["Vpcs"]) == before
 
     # Half-built: what is there is found by its tag.
-    assert killed_at(12, "up", str(file), "--name", name, where) != 0
+    assert killed_at("endpoint in nodes", "up", str(file), "--name", name, where) != 0
     assert len(ec2.describe_vpcs()["Vpcs"]) == before + 1
     succeed("down", "--lab", name)
     assert left_of(name, token) == []

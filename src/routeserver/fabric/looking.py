@@ -63,7 +63,7 @@ class Eye:
         """Raises OSError. The kernel answers at once; there is little in a VPC."""
         addresses: defaultdict[int, dict[WithLength, InterfaceAddress]] = defaultdict(dict)
         for known in self._list(partial(list_addresses, 0, 0)):
-            if isinstance(known, InterfaceAddress) and not known.address.is_link_local:
+            if isinstance(known, InterfaceAddress) and not _is_automatic(known.address):
                 addresses[known.interface][known.address] = known
         neighbours = {
             (known.interface, str(known.address)): known
@@ -119,3 +119,7 @@ class Eye:
             if error.errno != errno.ENOBUFS:  # too much has changed to be told
                 raise
         self._on_change()
+
+
+def _is_automatic(address: WithLength) -> bool:
+    return address.version == 6 and address.is_link_local

@@ -84,7 +84,9 @@ class NetnsFabric:
         self._own_outside = own_outside
         self._sockets = Sockets(netd)
         self._spaces: dict[str, _Space] = {}
-        self._namespaces: set[str] | None = None
+        self._namespaces: set[str] = set()
+        """Those that are ours, as far as `_are_listed`."""
+        self._are_listed = False
         self._remade: dict[str, int] = {}
         self._converging = asyncio.Lock()
 
@@ -133,8 +135,9 @@ class NetnsFabric:
 
     async def _remove_others(self, topology: Topology) -> None:
         """Namespaces that are ours and no VPC's any more; what was plugged goes with them."""
-        if self._namespaces is None:
+        if not self._are_listed:
             self._namespaces = set((await self._netd.do(ListNamespaces())).names)
+            self._are_listed = True
         wanted = set(topology.vpcs)
         if self._own_outside is not None:
             wanted.add(self._own_outside)
@@ -153,7 +156,7 @@ class NetnsFabric:
         """The namespace that stands for the outside, as soon as a VPC has a gateway; or why not."""
         name = self._own_outside
         has_gateway = any(vpc.gateway is not None for vpc in topology.vpcs.values())
-        known = self._namespaces or set()
+        known = self._namespaces
         if name is None or not (has_gateway or name in known):
             return None
         if not has_gateway:
@@ -179,8 +182,7 @@ class NetnsFabric:
             self._leave(vpc_id)
             self._remade[vpc_id] = self._remade.get(vpc_id, 0) + 1
         await self._netd.do(MakeNamespace(vpc_id))
-        if self._namespaces is not None:
-            self._namespaces.add(vpc_id)
+        self._namespaces.add(vpc_id)
         looking = await self._netd.open(OpenNetlink(vpc_id))
         try:
             hearing = await self._netd.open(OpenNetlink(vpc_id))

@@ -16,6 +16,8 @@ from routeserver.netd.helper import Helper
 from routeserver.netd.netns import Namespaces
 from routeserver.netd.writing import Scope
 
+_NICENESS: Final = -10
+
 OUTSIDE: Final = "outside"
 
 NEEDED: Final = linux.mask(
@@ -38,6 +40,8 @@ def run(arguments: Sequence[str]) -> None:
     os.chdir("/")
     os.umask(0o022)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError):  # what it does is short, and a failover may wait for it
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
     _give_up_the_rest()
     numbers = frozenset(int(number) for number in tables.split(",") if number)
     scope = Scope(numbers, interface, is_outside=outside == [OUTSIDE])

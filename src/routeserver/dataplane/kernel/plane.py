@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -18,13 +19,14 @@ import structlog
 
 from routeserver.dataplane.base import KernelCounts
 from routeserver.dataplane.kernel.audit import audit
+from routeserver.dataplane.kernel.delivery import BATCH
 from routeserver.dataplane.kernel.ground import PROPAGATED_METRIC
 from routeserver.dataplane.kernel.place import InNamespaces, Place, Standing
 from routeserver.dataplane.kernel.reader import Looking, Reader
 from routeserver.dataplane.kernel.space import Counted, Space
 from routeserver.dataplane.kernel.watch import Ears, Watch
 from routeserver.dataplane.kernel.writer import IN_FLIGHT, Writer
-from routeserver.dataplane.kernel.written import Entries, Written
+from routeserver.dataplane.kernel.written import Entries, OneReason, Written, told_apart
 from routeserver.domain.plan import Change, Tally
 from routeserver.domain.routing import Entry
 from routeserver.domain.topology import Topology
@@ -120,11 +122,8 @@ class KernelDataPlane:
 
     async def apply(self, route_table_id: str, changes: Sequence[Change]) -> None:
         prefixes = [change.prefix for change in changes]
-        entries = [change.after for change in changes]
-        distinct = list(dict.fromkeys(entries))
-        number_of = {entry: number for number, entry in enumerate(distinct)}
-        numbers = [number_of[entry] for entry in entries]
-        await self.assign(route_table_id, prefixes, numbers, distinct)
+        numbers, entries = told_apart([change.after for change in changes])
+        await self.assign(route_table_id, prefixes, numbers, entries)
 
     async def assign(
         self,
@@ -137,6 +136,10 @@ class KernelDataPlane:
             return Tally(installed=0, removed=0, replaced=0)
         table = self._table(route_table_id)
         if table is not None:
+            waiting = self._homeless.get(route_table_id)
+            if waiting:  # what it held before it had a kernel table is older than this
+                for prefix in prefixes:
+                    waiting.pop(prefix, None)
             space, written = table
             return await space.assign(written, prefixes, numbers, entries)
         waiting = self._homeless.setdefault(route_table_id, {})
@@ -159,7 +162,8 @@ class KernelDataPlane:
         waiting = self._homeless.get(route_table_id)
         if not waiting:
             return _NOTHING
-        return dict.fromkeys(waiting, _NO_TABLE.format(self._reasons.get(route_table_id, _UNKNOWN)))
+        reason = _NO_TABLE.format(self._reasons.get(route_table_id, _UNKNOWN))
+        return OneReason(waiting.keys(), reason)
 
     async def forget(self, route_table_id: str) -> None:
         self._homeless.pop(route_table_id, None)
@@ -209,6 +213,9 @@ class KernelDataPlane:
                     self._leave(name)
                     continue
                 space = self._spaces[name]
+                for table_id, where in list(self._where.items()):
+                    if where[0] is space and table_id not in ground.tables:
+                        del self._where[table_id]
                 for table_id, number in ground.tables.items():
                     self._where[table_id] = space, number
                     if number in space.faults:
@@ -220,10 +227,16 @@ class KernelDataPlane:
             return faults
 
     async def _converge_space(self, name: str, standing: Standing) -> None:
-        if name not in self._spaces:
+        reader = await self._eyes.reader(name)
+        known = self._spaces.get(name)
+        if known is not None and known.reader.cookie == reader.cookie:
+            reader.close()
+        else:
+            # Its name may have been given to another namespace, while ours is held by our sockets.
+            self._leave(name)
             self._spaces[name] = await Space.open(
                 Writer(self._netd, name, self._room),
-                await self._eyes.reader(name),
+                reader,
                 standing.only,
                 has_nexthops=self._has_nexthops,
                 counted=self.counted,
@@ -234,10 +247,14 @@ class KernelDataPlane:
 
     async def _settle(self, table_id: str) -> None:
         """What had to wait for the kernel table is written."""
-        waiting = self._homeless.pop(table_id, None)
-        if waiting:
-            prefixes, entries = list(waiting), list(waiting.values())
-            await self.assign(table_id, prefixes, range(len(prefixes)), entries)
+        table = self._table(table_id)
+        waiting = self._homeless.get(table_id)
+        while waiting and table is not None:
+            some = list(islice(waiting, BATCH))
+            numbers, entries = told_apart([waiting.pop(prefix) for prefix in some])
+            await table[0].assign(table[1], some, numbers, entries)
+            await asyncio.sleep(0)
+        self._homeless.pop(table_id, None)
 
     async def _abandon(self, name: str) -> None:
         """A namespace that shall not be ours any more; where it outlives us, nothing is left."""

@@ -6,7 +6,9 @@ import asyncio
 import errno
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
@@ -30,6 +32,7 @@ FAMILIES: Final = (AF_INET, AF_INET6)
 
 _SOL_NETLINK: Final = 270
 _NETLINK_GET_STRICT_CHK: Final = 12
+_SO_NETNS_COOKIE: Final = 71
 _DATAGRAM: Final = 1 << 18
 _BUFFER: Final = 4 << 20
 _DONE_SIZE: Final = HEADER.size + 4
@@ -37,6 +40,10 @@ _DONE_SIZE: Final = HEADER.size + 4
 
 class Looking(Protocol):
     """What is asked of a namespace's kernel. All of it raises OSError."""
+
+    @property
+    def cookie(self) -> int:
+        """Tells this namespace from every other there is or was."""
 
     async def links(self) -> Mapping[str, Link]:
         """By name."""
@@ -65,6 +72,10 @@ class Reader:
         looking.setblocking(False)
         looking.setsockopt(_SOL_NETLINK, _NETLINK_GET_STRICT_CHK, 1)
         looking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        self.cookie = 0
+        with suppress(OSError):  # before Linux 5.14 nobody tells
+            told = looking.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
+            self.cookie = int.from_bytes(told, sys.byteorder)
         self._sequence = 0
         self._one_at_a_time = asyncio.Lock()
 

@@ -20,7 +20,7 @@ from routeserver.dataplane.kernel.ground import PROPAGATED_METRIC, STATIC_METRIC
 from routeserver.dataplane.kernel.hops import Chain, Hop, Hops, Way, chain_of
 from routeserver.dataplane.kernel.reader import Looking
 from routeserver.dataplane.kernel.writer import Writer
-from routeserver.dataplane.kernel.written import Lead, Written
+from routeserver.dataplane.kernel.written import Lead, Written, told_apart
 from routeserver.domain.plan import Tally
 from routeserver.domain.routing import Entry
 from routeserver.net.prefix import IPV6_BIT, Prefix
@@ -241,9 +241,18 @@ class Space:
         entries: Sequence[Entry | None],
     ) -> Tally:
         async with table.order:
-            writing = table.assign(prefixes, numbers, entries, self._lead_of)
-            self.flush_hops()
-            await self.delivery.write(table.number, PROPAGATED_METRIC, writing.put, writing.gone)
+            return await self._assign(table, prefixes, numbers, entries)
+
+    async def _assign(
+        self,
+        table: Written,
+        prefixes: Sequence[Prefix],
+        numbers: Sequence[int],
+        entries: Sequence[Entry | None],
+    ) -> Tally:
+        writing = table.assign(prefixes, numbers, entries, self._lead_of)
+        self.flush_hops()
+        await self.delivery.write(table.number, PROPAGATED_METRIC, writing.put, writing.gone)
         return writing.tally
 
     def _lead_of(self, entry: Entry, family: int, standing: Hop | None) -> Lead:
@@ -283,9 +292,13 @@ class Space:
 
     async def _try_again(self) -> None:
         for table in list(self.tables.values()):
-            wanted = dict(table.wanted)
-            if wanted:
-                await self.assign(table, list(wanted), range(len(wanted)), list(wanted.values()))
+            refused = list(table.wanted)
+            for start in range(0, len(refused), BATCH):
+                async with table.order:
+                    some = [p for p in refused[start : start + BATCH] if p in table.wanted]
+                    numbers, entries = told_apart([table.wanted[prefix] for prefix in some])
+                    await self._assign(table, some, numbers, entries)
+                await asyncio.sleep(0)
 
     # --- what happens -----------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -191,6 +191,13 @@ class Written:
             yield own[start : start + size]
 
 
+def told_apart(entries: Sequence[Entry | None]) -> tuple[list[int], list[Entry | None]]:
+    """The number of each, and what each number is: the form that `assign` takes."""
+    number_of: dict[Entry | None, int] = {}
+    numbers = [number_of.setdefault(entry, len(number_of)) for entry in entries]
+    return numbers, list(number_of)
+
+
 class Entries(Mapping[Prefix, Entry]):
     """A table as entries: a live view."""
 
@@ -210,3 +217,24 @@ class Entries(Mapping[Prefix, Entry]):
 
     def __len__(self) -> int:
         return len(self._leads)
+
+
+class OneReason(Mapping[Prefix, str]):
+    """The same for all of many prefixes."""
+
+    __slots__ = ("_prefixes", "_reason")
+
+    def __init__(self, prefixes: Collection[Prefix], reason: str) -> None:
+        self._prefixes = prefixes
+        self._reason = reason
+
+    def __getitem__(self, prefix: Prefix) -> str:
+        if prefix not in self._prefixes:
+            raise KeyError(prefix)
+        return self._reason
+
+    def __iter__(self) -> Iterator[Prefix]:
+        return iter(self._prefixes)
+
+    def __len__(self) -> int:
+        return len(self._prefixes)
