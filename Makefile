@@ -15,7 +15,7 @@ test: ## everything, with the real daemons (as root on Debian it installs them)
 unit: ## what needs no daemon and no server process: about half a minute
 	@scripts/setup && exec $(bin)/pytest --numprocesses=auto --ignore=tests/interop --ignore=tests/contract
 
-bench: ## BGP and BFD beside BIRD, FRR, GoBGP and OpenBGPD: some hours, a table and the plot in docs/
+bench: ## BGP and BFD beside BIRD, FRR, GoBGP and OpenBGPD: some forty minutes, a table and the plot in docs/
 	@scripts/setup && scripts/daemons && mkdir -p build && exec $(bin)/python -m benchmarks.routing --results build/routing.json --plot docs/routing.svg
 
 bench-api: ## the API beside moto's server, from an environment of its own: a few minutes
