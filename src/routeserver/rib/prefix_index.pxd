@@ -58,7 +58,7 @@ cdef class PrefixIndex:
     @cython.locals(wanted=cython.ulonglong, at=cython.uint)
     cdef void _vacate(self, unsigned int hashed, unsigned int record) noexcept
     cdef void reserve(self, size_t count) except *
-    @cython.locals(start=cython.uint)
+    @cython.locals(start=cython.uint, bits=cython.uint, places=cython.ulonglong)
     cdef void _grow(self, unsigned long long count) except *
     @cython.locals(at=cython.uint, slot=cython.ulonglong, to=cython.uint)
     cdef void _move(self, long long count) except *

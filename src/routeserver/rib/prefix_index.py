@@ -246,8 +246,11 @@ class PrefixIndex:
         """Room for so many more; views of `records` that somebody has are no longer good after."""
         if (self.top + count) * self.stride > len(self._records):
             self.records = _NO_WORDS
-            self._records.resize((self.top + count) * self.stride)
-            self.records = self._records.view()
+            try:
+                self._records.resize((self.top + count) * self.stride)
+            finally:
+                # Without memory the session that asked for it ends, and the table stays as it is.
+                self.records = self._records.view()
         if not self.has_slots:
             return
         if 4 * (self.prefixes + count) > 3 * (self.mask + 1):
@@ -258,16 +261,16 @@ class PrefixIndex:
 
     def _grow(self, count: int) -> None:
         """A larger table; what is in the present one is to be moved."""
+        bits, places = self.bits, self.mask + 1
+        while 4 * (self.prefixes + count) > 3 * places:
+            bits += 1
+            places *= 2
+        larger = new_column("Q")
+        larger.resize(places)
         self.old_slots, self._old_slots = self.slots, self._slots
         self.old_shift, self.old_mask = self.shift, self.mask
-        while 4 * (self.prefixes + count) > 3 * (self.mask + 1):
-            self.bits += 1
-            self.mask = 2 * self.mask + 1
-        self.shift = 32 - self.bits
-        self.slots = _NO_SLOTS
-        self._slots = new_column("Q")
-        self._slots.resize(self.mask + 1)
-        self.slots = self._slots.view()
+        self.slots, self._slots = larger.view(), larger
+        self.bits, self.shift, self.mask = bits, 32 - bits, places - 1
         # Behind an empty place, so that what is done with never ends inside a cluster.
         start = 0
         while self.old_slots[start]:

@@ -421,8 +421,10 @@ class PrefixTable:
         self.index.reserve(count)
         if 2 * (self.route_top + count) > len(self._routes):
             self.routes = _NO_WORDS
-            self._routes.resize(2 * (self.route_top + count))
-            self.routes = self._routes.view()
+            try:
+                self._routes.resize(2 * (self.route_top + count))
+            finally:
+                self.routes = self._routes.view()
         self._reserve_queue(count)
 
     def _reserve_queue(self, count: int) -> None:
@@ -435,8 +437,10 @@ class PrefixTable:
         # A quarter to spare, or it would be moved to the front again with every batch.
         if waiting + count > 3 * len(self._queue) // 4:
             self.queue = _NO_WORDS
-            self._queue.resize(2 * (waiting + count))
-            self.queue = self._queue.view()
+            try:
+                self._queue.resize(2 * (waiting + count))
+            finally:
+                self.queue = self._queue.view()
 
 
 VOID_STATE = 0
