@@ -18,7 +18,7 @@ unit: ## what needs no daemon and no server process: about half a minute
 lab: ## two firewalls in network namespaces, with packets to follow (as root; routeserver lab down ends it)
 	@scripts/setup && scripts/testbed && exec $(bin)/routeserver lab up firewall-pair
 
-bench: ## BGP and BFD beside BIRD, FRR, GoBGP and OpenBGPD: some hours, a table and the plot in docs/
+bench: ## BGP and BFD beside BIRD, FRR, GoBGP and OpenBGPD: some forty minutes, a table and the plot in docs/
 	@scripts/setup && scripts/testbed && mkdir -p build && exec $(bin)/python -m benchmarks.routing --results build/routing.json --plot docs/routing.svg
 
 bench-api: ## the API beside moto's server, from an environment of its own: a few minutes

@@ -43,8 +43,7 @@ def responder(peers: list[PeerSetup], remote: str) -> Companion:
 
 def bfd(daemon: Ours, folder: Path, sessions: int) -> dict[str, float]:
     """`bfd_cpu_percent` of one processor, `bfd_lost` sessions, the `bfd_longest_silence_ms` that
-    any remote system saw, and `bfd_remotes_late_ms`, by how much at most those were late themselves.
-    """
+    any remote system saw, and `bfd_remotes_late_ms`, how late those were themselves at most."""
     peers = bfd_peers(sessions)
     try:
         remote = daemon.start(Setup(folder, ADDRESS, peers))

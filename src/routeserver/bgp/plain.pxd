@@ -11,7 +11,7 @@ cdef class RouteReader:
     cdef object _table
     cdef dict plain, plain_mp
     cdef PlainList judge
-    cdef bint ipv4, ipv6, is_ipv6, has_any_well_known
+    cdef bint ipv4, ipv6, is_ipv6, is_compiled, has_any_well_known
     cdef public unsigned int max_octets
     cdef list batches, sets, ends, found
     cdef Py_ssize_t used, count, added_lists, added_octets

@@ -70,6 +70,7 @@ class RouteReader:
         self.sets: list[AttributeSet | None] = []
         self.ends: list[int] = []
         self.is_ipv6 = False
+        self.is_compiled = IS_COMPILED
         self.used = 0
         self.count = 0
         self.found: list[bytes] = []
@@ -252,7 +253,7 @@ class RouteReader:
     # --- prefixes ---------------------------------------------------------------------------------
 
     def _take_ipv4(self, at: int, end: int) -> bool:
-        if not IS_COMPILED and self._find(at, end):
+        if not self.is_compiled and self._find(at, end):
             return True
         self._reserve(2 * (end - at))
         octets, words, used = self.octets, self.words, self.used
@@ -284,7 +285,7 @@ class RouteReader:
         return True
 
     def _take_ipv6(self, at: int, end: int) -> bool:
-        if not IS_COMPILED and self._find(at, end):
+        if not self.is_compiled and self._find(at, end):
             return True
         self._reserve(5 * (end - at))
         octets, words, used = self.octets, self.words, self.used

@@ -3,17 +3,27 @@ cimport cython
 
 cdef unsigned int LENGTH, UNUSED, CHANGED_AT
 cdef unsigned long long MASK, WORD
-cdef Py_ssize_t PREPARED, MOVES_A_PREFIX, FEWEST_MOVES
+cdef Py_ssize_t PREPARED, LAST_HASH, MOVES_A_PREFIX, FEWEST_MOVES
+
+cdef extern from *:
+    """
+    #ifdef __GNUC__
+    #define prefetch_slot(view, at) __builtin_prefetch((view).data + (at) * sizeof(unsigned long long), 1)
+    #else
+    #define prefetch_slot(view, at) ((void) (at))
+    #endif
+    """
+    void prefetch_slot(unsigned long long[::1] view, size_t at) noexcept
 
 @cython.final
 cdef class PrefixIndex:
     cdef readonly unsigned int width, stride, prefixes, top
-    cdef unsigned long long multiplier, warmth
+    cdef unsigned long long multiplier
     cdef unsigned int free_record, bits, shift, mask, gap
     cdef unsigned int old_shift, old_mask, old_start
     cdef unsigned long long moved
     cdef readonly bint has_slots
-    cdef bint is_moving
+    cdef bint is_moving, is_compiled
     cdef dict by_key
     cdef object _records, _slots, _old_slots
     cdef unsigned int[::1] hashes
@@ -36,7 +46,7 @@ cdef class PrefixIndex:
     cdef bint is_record_of(self, unsigned int record, unsigned int a, unsigned int b,
                            unsigned int c, unsigned int d, unsigned int length) noexcept
     @cython.locals(width=cython.uint, stop=Py_ssize_t, b=cython.uint, c=cython.uint, d=cython.uint,
-                   touched=Py_ssize_t, i=Py_ssize_t, hashed=cython.uint)
+                   number=Py_ssize_t, i=Py_ssize_t, hashed=cython.uint)
     cdef Py_ssize_t prepare(self, unsigned int[::1] words, Py_ssize_t at, Py_ssize_t end) noexcept
     @cython.locals(width=cython.uint, record=cython.uint, base=cython.size_t,
                    slot=cython.ulonglong)
@@ -48,7 +58,7 @@ cdef class PrefixIndex:
     @cython.locals(wanted=cython.ulonglong, at=cython.uint)
     cdef void _vacate(self, unsigned int hashed, unsigned int record) noexcept
     cdef void reserve(self, size_t count) except *
-    @cython.locals(start=cython.uint)
+    @cython.locals(start=cython.uint, bits=cython.uint, places=cython.ulonglong)
     cdef void _grow(self, unsigned long long count) except *
     @cython.locals(at=cython.uint, slot=cython.ulonglong, to=cython.uint)
     cdef void _move(self, long long count) except *

@@ -8,7 +8,8 @@ The hash table is open: eight octets for each place, half of them the hash of th
 search reads no record but the one it finds. It is a quarter to three quarters full. When it gets
 too full, another one of twice the size takes its place; what is in the old one moves a few hundred
 places at a time, with the batches that come, so that no insertion ever stops to move a table.
-`prepare` reads the places of many prefixes at once: the processor then waits for memory once.
+`prepare` has the places of the next prefixes fetched while others are entered: the processor does
+not wait for memory.
 
 This module is a kernel: the same source runs interpreted, or compiled with the types of
 ``prefix_index.pxd``. Numbers of records start at 1; 0 is none.
@@ -23,7 +24,7 @@ from heapq import heappush, heapreplace
 
 from routeserver.net.prefix import IPV6_BIT
 from routeserver.rib.columns import ArrayColumn, Column, MappedColumn, Numbers, Typecode
-from routeserver.rib.record import CHANGED_AT, LENGTH, OTHER_WORDS, UNUSED
+from routeserver.rib.record import CHANGED_AT, LAST_HASH, LENGTH, OTHER_WORDS, PREPARED, UNUSED
 
 IS_COMPILED = not __file__.endswith(".py")
 HAS_SLOTS = IS_COMPILED
@@ -32,8 +33,6 @@ HAS_SLOTS = IS_COMPILED
 MASK = 0xFFFFFFFFFFFFFFFF
 WORD = 0xFFFFFFFF
 
-PREPARED = 128
-"""Prefixes looked at in one go."""
 MOVES_A_PREFIX = 8
 FEWEST_MOVES = 64
 
@@ -59,6 +58,7 @@ class PrefixIndex:
         self.top = 1
         """The first record never used."""
         self.free_record = 0
+        self.is_compiled = IS_COMPILED
         self.has_slots = HAS_SLOTS
         self.by_key: dict[object, int] = {}
         """Where there are no slots: records by prefix."""
@@ -73,9 +73,7 @@ class PrefixIndex:
         self.moved = 0
         """Places of the old table, from `old_start` on, that are done with."""
         self.is_moving = False
-        self.warmth = 0
-        self.hashes = array("I", bytes(4 * PREPARED))
-        """Of what was prepared."""
+        self.hashes = array("I", bytes(4 * (LAST_HASH + 1)))
         self._records = new_column("I")
         self._slots = new_column("Q")
         self._slots.resize(self.mask + 1)
@@ -161,22 +159,23 @@ class PrefixIndex:
         )
 
     def prepare(self, words: array[int], at: int, end: int) -> int:
-        """Hash the next prefixes of a batch, whose words are from `at` to `end`, and read what each
-        will need of the table; answers how far that goes. The hashes are in `hashes`.
+        """Hash the next prefixes of a batch, whose words are from `at` to `end`, and have their
+        places fetched; answers how far that goes. The hashes of this call and of the one before
+        are in `hashes`, by the number in the batch.
         """
         width = self.width
         stop = min(end, at + PREPARED * (width + 1))
-        b = c = d = touched = 0
+        b = c = d = 0
+        number = at // (width + 1)
         for i in range(at, stop, width + 1):
             if width == 4:
                 b, c, d = words[i + 1], words[i + 2], words[i + 3]
             hashed = self.hash_of(words[i], b, c, d, words[i + width])
-            self.hashes[touched] = hashed
-            self.warmth ^= self.slots[hashed >> self.shift]
-            touched += 1
-        if self.is_moving:
-            for i in range(touched):
-                self.warmth ^= self.old_slots[self.hashes[i] >> self.old_shift]
+            self.hashes[number & LAST_HASH] = hashed
+            number += 1
+            if self.is_compiled:
+                # A macro of the .pxd.
+                prefetch_slot(self.slots, hashed >> self.shift)  # type: ignore[name-defined]  # noqa: F821
         return stop
 
     # --- changing ---------------------------------------------------------------------------------
@@ -247,8 +246,11 @@ class PrefixIndex:
         """Room for so many more; views of `records` that somebody has are no longer good after."""
         if (self.top + count) * self.stride > len(self._records):
             self.records = _NO_WORDS
-            self._records.resize((self.top + count) * self.stride)
-            self.records = self._records.view()
+            try:
+                self._records.resize((self.top + count) * self.stride)
+            finally:
+                # Without memory the session that asked for it ends, and the table stays as it is.
+                self.records = self._records.view()
         if not self.has_slots:
             return
         if 4 * (self.prefixes + count) > 3 * (self.mask + 1):
@@ -259,16 +261,16 @@ class PrefixIndex:
 
     def _grow(self, count: int) -> None:
         """A larger table; what is in the present one is to be moved."""
+        bits, places = self.bits, self.mask + 1
+        while 4 * (self.prefixes + count) > 3 * places:
+            bits += 1
+            places *= 2
+        larger = new_column("Q")
+        larger.resize(places)
         self.old_slots, self._old_slots = self.slots, self._slots
         self.old_shift, self.old_mask = self.shift, self.mask
-        while 4 * (self.prefixes + count) > 3 * (self.mask + 1):
-            self.bits += 1
-            self.mask = 2 * self.mask + 1
-        self.shift = 32 - self.bits
-        self.slots = _NO_SLOTS
-        self._slots = new_column("Q")
-        self._slots.resize(self.mask + 1)
-        self.slots = self._slots.view()
+        self.slots, self._slots = larger.view(), larger
+        self.bits, self.shift, self.mask = bits, 32 - bits, places - 1
         # Behind an empty place, so that what is done with never ends inside a cluster.
         start = 0
         while self.old_slots[start]:

@@ -4,6 +4,7 @@ from routeserver.net.attribute_set cimport AttributeSet
 from routeserver.rib.paths cimport Paths
 from routeserver.rib.prefix_index cimport PrefixIndex
 
+cdef Py_ssize_t LAST_HASH
 cdef unsigned int LENGTH, QUEUED, FIRST_ROUTE, BEST_PATH, CHANGED_AT
 cdef unsigned int VOID_STATE, STALE_STATE, LIVE_STATE
 cdef int NO_ROUTE, NEW_ROUTE, LIVE_ROUTE, STALE_ROUTE
@@ -27,7 +28,7 @@ cdef class PrefixTable:
                    peer=cython.uint, width=cython.uint, stride=cython.uint, has_slots=cython.bint,
                    top=cython.uint, new=cython.longlong, updated=cython.longlong,
                    withdrawn=cython.longlong, over=cython.longlong, at=Py_ssize_t, end=Py_ssize_t,
-                   run=Py_ssize_t, prepared=Py_ssize_t, prepared_to=Py_ssize_t, hashed=cython.uint,
+                   run=Py_ssize_t, number=Py_ssize_t, block_end=Py_ssize_t, ahead=Py_ssize_t, hashed=cython.uint,
                    a=cython.uint, b=cython.uint, c=cython.uint, d=cython.uint,
                    length=cython.uint, path=cython.uint, record=cython.uint, route=cython.uint,
                    base=cython.size_t, added=cython.uint, was=cython.int, attribute_set=AttributeSet)

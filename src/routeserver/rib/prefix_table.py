@@ -20,7 +20,7 @@ from array import array
 from routeserver.net.attribute_set import AttributeSet
 from routeserver.rib.paths import Paths
 from routeserver.rib.prefix_index import PrefixIndex, new_column
-from routeserver.rib.record import BEST_PATH, CHANGED_AT, FIRST_ROUTE, LENGTH, QUEUED
+from routeserver.rib.record import BEST_PATH, CHANGED_AT, FIRST_ROUTE, LAST_HASH, LENGTH, QUEUED
 
 _NO_WORDS = array("I")
 
@@ -67,8 +67,10 @@ class PrefixTable:
         records, routes, queue, hashes = index.records, self.routes, self.queue, index.hashes
         peer = paths.peer[generation]
         width, stride, has_slots, top = self.width, self.stride, index.has_slots, index.top
-        new = updated = withdrawn = over = at = b = c = d = hashed = prepared = 0
-        prepared_to = 0 if has_slots else len(words)
+        new = updated = withdrawn = over = at = b = c = d = hashed = number = 0
+        # The block that is entered and the one behind it, which is on its way from memory.
+        block_end = 0 if has_slots else len(words)
+        ahead = index.prepare(view, 0, len(words)) if has_slots else 0
         for run in range(len(sets)):
             end = ends[run]
             end *= width + 1
@@ -76,9 +78,9 @@ class PrefixTable:
             path = 0 if attribute_set is None else paths.path_of(attribute_set, generation)
             added = 0
             while at < end:
-                if at >= prepared_to:
-                    prepared_to = index.prepare(view, at, len(words))
-                    prepared = 0
+                if at >= block_end:
+                    block_end = ahead
+                    ahead = index.prepare(view, ahead, len(words))
                 a = view[at]
                 length = view[at + width]
                 if width == 4:
@@ -87,8 +89,8 @@ class PrefixTable:
                     d = view[at + 3]
                 at += width + 1
                 if has_slots:
-                    hashed = hashes[prepared]
-                    prepared += 1
+                    hashed = hashes[number & LAST_HASH]
+                    number += 1
                     record = index.seek(hashed, a, b, c, d, length)
                 else:
                     record = index.find(a, b, c, d, length)
@@ -419,8 +421,10 @@ class PrefixTable:
         self.index.reserve(count)
         if 2 * (self.route_top + count) > len(self._routes):
             self.routes = _NO_WORDS
-            self._routes.resize(2 * (self.route_top + count))
-            self.routes = self._routes.view()
+            try:
+                self._routes.resize(2 * (self.route_top + count))
+            finally:
+                self.routes = self._routes.view()
         self._reserve_queue(count)
 
     def _reserve_queue(self, count: int) -> None:
@@ -433,8 +437,10 @@ class PrefixTable:
         # A quarter to spare, or it would be moved to the front again with every batch.
         if waiting + count > 3 * len(self._queue) // 4:
             self.queue = _NO_WORDS
-            self._queue.resize(2 * (waiting + count))
-            self.queue = self._queue.view()
+            try:
+                self._queue.resize(2 * (waiting + count))
+            finally:
+                self.queue = self._queue.view()
 
 
 VOID_STATE = 0

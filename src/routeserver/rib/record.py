@@ -1,4 +1,5 @@
-"""The words of a prefix's record, which `prefix_index` keeps and `prefix_table` fills."""
+"""What `prefix_index` and `prefix_table` have to agree about: the words of a prefix's record, which
+the one keeps and the other fills, and how far ahead prefixes are hashed."""
 
 from __future__ import annotations
 
@@ -17,3 +18,9 @@ OTHER_WORDS: Final = 4
 LENGTH: Final = 0xFF
 QUEUED: Final = 0x100
 UNUSED: Final = 0x200
+
+PREPARED: Final = 128
+"""Prefixes of a batch that are hashed together."""
+
+LAST_HASH: Final = 2 * PREPARED - 1
+"""So many hashes are kept, and this one: those of two such blocks."""
