@@ -107,10 +107,12 @@ def _round(scene: Scene, way: str) -> Round:
     return took
 
 
-def _restarting(scene: Scene, *, kindly: bool) -> Callable[[], None]:
-    def act() -> None:
+def _restarting(scene: Scene, *, kindly: bool) -> Callable[[], float]:
+    def act() -> float:
+        at = time.time()
         server.stop(scene.journal, kindly=kindly)
         server.start(scene.lab, scene.journal, ACCESS)
+        return at
 
     return act
 

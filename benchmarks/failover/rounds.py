@@ -70,11 +70,10 @@ def probing(scene: Scene) -> Iterator[Probes]:
         prober.wait()
 
 
-def one(scene: Scene, what: str, act: Callable[[], None], *, after_s: float = AFTER_S) -> Round:
-    """`act` happens while probes run."""
+def one(scene: Scene, what: str, act: Callable[[], float], *, after_s: float = AFTER_S) -> Round:
+    """`act` happens while probes run, and says at which moment."""
     with probing(scene) as seen:
-        at = time.time()
-        act()
+        at = act()
         time.sleep(max(0.0, at + after_s - time.time()))
     return put_together(what, at, seen, _from_log(scene, at))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,16 +104,18 @@ class Scene:
     api: Api
     operator: Operator
 
-    def fail(self, how: How) -> None:
-        fail(Patient(self.lab, self.lab.appliances[A], self.journal), how)
+    def fail(self, how: How) -> float:
+        return fail(Patient(self.lab, self.lab.appliances[A], self.journal), how)
 
     def heal(self) -> None:
         heal(Patient(self.lab, self.lab.appliances[A], self.journal), self.operator)
         self.settle()
 
-    def withdraw(self) -> None:
+    def withdraw(self) -> float:
         """A goes on, and says that its routes are gone."""
+        at = time.time()
         self._birdc("disable routes0")
+        return at
 
     def announce(self) -> None:
         self._birdc("enable routes0")

@@ -24,7 +24,7 @@ from benchmarks.routing.table_files import TableFiles
 DAEMONS: Final[dict[str, Callable[[], Daemon]]] = {"bird": Bird, "frr": Frr, "ours": Ours}
 COLUMNS: Final = {
     "install": ("full table, s", 3),
-    "writing": ("of it writing, s", 3),
+    "cpu": ("processor time, s", 2),
     "rate": ("routes a second", 0),
     "removal": ("all removed, s", 3),
 }

@@ -15,12 +15,13 @@ ASN: Final = 65000
 @dataclass(frozen=True, slots=True)
 class Running:
     """A daemon that takes connections at `address`; its routes appear in `daemon`, the feeder is at
-    `local` in `feeder`."""
+    `local` in `feeder`. `processes` are its, with all that they have started."""
 
     daemon: Namespace
     feeder: Namespace
     address: str
     local: str
+    processes: tuple[int, ...]
 
 
 class Daemon(Protocol):

@@ -37,7 +37,7 @@ class Bird:
                     child.start()
                 wait_for("BIRD's control socket", control.exists)
                 child.check()
-                yield Running(cable.daemon, cable.feeder, DAEMON, FEEDER)
+                yield Running(cable.daemon, cable.feeder, DAEMON, FEEDER, (child.pid,))
             finally:
                 child.stop()
 

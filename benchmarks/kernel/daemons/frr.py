@@ -37,7 +37,7 @@ class Frr:
                 _start(cable, zebra, folder / "zebra.vty")
                 wait_for("zebra's socket", (folder / "zserv.api").exists)
                 _start(cable, bgpd, folder / "bgpd.vty")
-                yield Running(cable.daemon, cable.feeder, DAEMON, FEEDER)
+                yield Running(cable.daemon, cable.feeder, DAEMON, FEEDER, (zebra.pid, bgpd.pid))
             finally:
                 bgpd.stop()
                 zebra.stop()

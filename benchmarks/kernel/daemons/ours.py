@@ -37,6 +37,6 @@ class Ours:
                     child.start()
                 wait_for("routeserver", lambda: "listening" in log.read_text(), 60)
                 child.check()
-                yield Running(cable.daemon, cable.feeder, DAEMON, FEEDER)
+                yield Running(cable.daemon, cable.feeder, DAEMON, FEEDER, (child.pid,))
             finally:
                 child.stop()

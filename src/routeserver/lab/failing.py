@@ -12,21 +12,23 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from routeserver.lab import namespaces, processes, silence
 from routeserver.lab.appliances import (
-    configure,
     device,
+    folder_of,
     furnish,
     make_namespace,
     plug_appliance,
     role_of,
     start_daemons,
 )
+from routeserver.lab.daemons.choose import setup_of
 from routeserver.lab.errors import LabError
 from routeserver.lab.interfaces import Operator
 from routeserver.lab.journal import Journal
@@ -61,7 +63,10 @@ class Patient:
 
     def running(self, *, bgp: bool = False, bfd: bool = False) -> list[processes.Running]:
         """Its processes that speak this."""
-        setup = configure(self.lab, self.appliance, self.journal)
+        # Which programs there are does not depend on what they announce.
+        small = replace(self.appliance, extra_routes=0)
+        folder = folder_of(self.journal, small)
+        setup = setup_of(self.lab, small, folder, self.journal.notes.ids)
         roles = {
             role_of(self.appliance, program)
             for program in setup.programs
@@ -79,8 +84,8 @@ def appliance_named(lab: Lab, name: str) -> Appliance:
     return found
 
 
-def fail(patient: Patient, how: How) -> None:
-    """Raises LabError."""
+def fail(patient: Patient, how: How) -> float:
+    """The moment when it happened, by the wall clock. Raises LabError."""
     name = patient.appliance.name
     before = patient.journal.notes.failed.get(name)
     if before is not None:
@@ -88,35 +93,42 @@ def fail(patient: Patient, how: How) -> None:
     if how is How.BFD_STOP and not patient.appliance.bfd:
         raise LabError(f"{name} has no BFD that could stop; choose another way with --how")
     patient.journal.note(fail=name, how=how.value)
-    _WAYS[how](patient)
+    return _WAYS[how](patient)
 
 
-def _kill(patient: Patient) -> None:
+def _kill(patient: Patient) -> float:
     # Silence first: a machine without power closes no TCP connection.
-    silence.fall(patient.namespace, patient.devices)
+    at = _silent_drop(patient)
     running = processes.find(patient.token, patient.appliance.name)
     processes.end(running, patient.token, kindly=False)
     namespaces.remove(patient.namespace)
+    return at
 
 
-def _link_down(patient: Patient) -> None:
+def _link_down(patient: Patient) -> float:
     for each in patient.devices:
         namespaces.ip("-n", patient.namespace, "link", "set", each, "down")
+    return time.time()
 
 
-def _bfd_stop(patient: Patient) -> None:
+def _bfd_stop(patient: Patient) -> float:
     processes.send(patient.running(bfd=True), patient.token, signal.SIGSTOP)
+    return time.time()
 
 
-def _bgp_stop(patient: Patient) -> None:
-    processes.end(patient.running(bgp=True), patient.token)
+def _bgp_stop(patient: Patient) -> float:
+    running = patient.running(bgp=True)
+    at = time.time()
+    processes.end(running, patient.token)
+    return at
 
 
-def _silent_drop(patient: Patient) -> None:
+def _silent_drop(patient: Patient) -> float:
     silence.fall(patient.namespace, patient.devices)
+    return time.time()
 
 
-_WAYS: Final[Mapping[How, Callable[[Patient], None]]] = {
+_WAYS: Final[Mapping[How, Callable[[Patient], float]]] = {
     How.KILL: _kill,
     How.LINK_DOWN: _link_down,
     How.BFD_STOP: _bfd_stop,
