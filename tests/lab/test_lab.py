@@ -121,7 +121,7 @@ def test_a_mistake_in_the_file_is_said_before_anything_is_made(tmp_path: Path) -
 
 def test_a_name_that_is_taken_is_said_before_anything_is_made() -> None:
     need_root()
-    name = f"rst{os.getpid()}"
+    name = f"rst{os.getpid()}x"
     taken = f"{name}-node-a"
     os.close(os.open(f"/run/netns/{taken}", os.O_CREAT | os.O_EXCL))
     try:
