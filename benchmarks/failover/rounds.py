@@ -83,15 +83,16 @@ def put_together(what: str, at: float, seen: Probes, logged: Mapping[str, float]
     arrived = [each for each in seen.journeys if each["arrived_at"] is not None]
     lost = len(seen.journeys) - len(arrived)
     line = dict(logged)
-    kernel = [moment for _, moment, _ in seen.changes if moment >= at]
-    if kernel:
-        line["kernel"] = kernel[0] - at
-        line["kernel done"] = kernel[-1] - at
     by_b = [each["arrived_at"] for each in arrived if B in each["there"]]
     gap = None
     if by_b:
         first = min(by_b)
         line["first by B"] = first - at
+        kernel = [moment for _, moment, _ in seen.changes if moment >= at]
+        if kernel:
+            # What the kernel told of next to that probe is what let it pass.
+            line["kernel"] = min(kernel, key=lambda moment: abs(moment - first)) - at
+            line["kernel done"] = kernel[-1] - at
         by_a = [each["arrived_at"] for each in arrived if A in each["there"]]
         gap = first - max((moment for moment in by_a if moment < first), default=at)
     return Round(what, len(seen.journeys), lost, gap, line)

@@ -107,3 +107,19 @@ def test_a_file_in_the_place_of_the_directory_is_refused(tmp_path: Path) -> None
         data_dir.taken(path / "below"),
     ):
         pass
+
+
+@pytest.mark.parametrize("kind", ["soft", "hard"])
+def test_a_lock_that_leads_elsewhere_is_not_written(tmp_path: Path, kind: str) -> None:
+    """Who owns the directory is another user than root, who starts the server."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("precious")
+    path = tmp_path / "data"
+    path.mkdir()
+    if kind == "soft":
+        (path / data_dir.LOCK).symlink_to(elsewhere)
+    else:
+        (path / data_dir.LOCK).hardlink_to(elsewhere)
+    with pytest.raises(StartError, match=r"remove it$"), data_dir.taken(path):
+        pass
+    assert elsewhere.read_text() == "precious"

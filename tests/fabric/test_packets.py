@@ -95,10 +95,44 @@ def test_a_route_to_an_interface_needs_its_destination_check_off(pair: Pair) -> 
         NetworkInterfaceId=pair.enis[1],
     )
     assert not passes(pair.a, pair.b, ELSEWHERE)
+    assert _state(pair) == "active"
     pair.modify(pair.enis[1], SourceDestCheck={"Value": False})
     eventually_passes(pair.a, pair.b, ELSEWHERE)
     pair.site.ec2.delete_route(RouteTableId=pair.table_id, DestinationCidrBlock="192.0.2.0/24")
     eventually_passes(pair.a, pair.b, ELSEWHERE, is_passing=False)
+
+
+def test_a_route_to_an_interface_that_is_not_plugged_in_is_a_blackhole(pair: Pair) -> None:
+    route = {"RouteTableId": pair.table_id, "DestinationCidrBlock": "192.0.2.0/24"}
+    pair.site.ec2.create_route(**route, NetworkInterfaceId=pair.enis[1])
+    assert _state(pair) == "active"
+    pair.site.ask("detach", eni=pair.enis[1])
+    assert _state(pair) == "blackhole"
+    kernel = eventually(
+        "the kernel has it as well",
+        lambda: _kernel_route(pair, "192.0.2.0/24"),
+        lambda found: found.get("type") == "blackhole" or "nhid" in found,
+    )
+    assert "gateway" not in kernel
+    pair.site.ec2.delete_route(**route)
+
+
+def _state(pair: Pair) -> str:
+    [table] = pair.site.ec2.describe_route_tables(RouteTableIds=[pair.table_id])["RouteTables"]
+    return str(
+        next(
+            route["State"]
+            for route in table["Routes"]
+            if route["DestinationCidrBlock"] == "192.0.2.0/24"
+        )
+    )
+
+
+def _kernel_route(pair: Pair, destination: str) -> dict[str, Any]:
+    shown = pair.site.ask("show-fabric", vpc=pair.vpc_id)["vpcs"][0]["tables"]
+    number = next(t["number"] for t in shown if t["route_table"] == pair.table_id)
+    found = Namespace(pair.vpc_id).ip("route", "show", "table", str(number))
+    return next((route for route in found if route["dst"] == destination), {})
 
 
 def test_another_hardware_address_is_never_let_in(pair: Pair) -> None:

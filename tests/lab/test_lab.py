@@ -14,7 +14,7 @@ from routeserver.lab import appliances, examples
 from routeserver.lab.errors import LabError
 from routeserver.lab.failing import How
 from tests.interop.daemons import require
-from tests.lab.whole import command, journal_of, left_of, shown, succeed
+from tests.lab.whole import done, here, journal_of, left_of, shown, succeed
 from tests.namespaces import need_root
 from tests.running import eventually
 
@@ -33,7 +33,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[tuple[str, str, str]]:
     try:
         yield (name, *PAIRS[request.param])
     finally:
-        succeed("down", "--lab", name)
+        done("down", "--lab", name)
         assert left_of(name, token) == []
 
 
@@ -46,7 +46,7 @@ def test_packets_take_the_active_one_in_both_directions(lab: tuple[str, str, str
     name, active, _ = lab
     assert ways(name) == [f"3 sent, 0 lost; 3 by {active}"]
     client, target = _ends(name)
-    out = succeed("ping", client, target, "--lab", name, "-c", "5", "-i", "0.01")
+    out = done("ping", client, target, "--lab", name, "-c", "5", "-i", "0.01")
     lines = out.splitlines()
     assert lines[-1] == f"5 sent, 0 lost; 5 by {active}"
     assert all(f"back {active}" in line for line in lines[:-1])
@@ -60,14 +60,14 @@ def _ends(name: str) -> tuple[str, str]:
 @pytest.mark.parametrize("how", How)
 def test_the_other_takes_over_and_hands_back(lab: tuple[str, str, str], how: How) -> None:
     name, active, standby = lab
-    succeed("fail", active, "--how", how.value, "--lab", name)
+    done("fail", active, "--how", how.value, "--lab", name)
     eventually(f"by {standby}", lambda: ways(name), lambda seen: seen == _all_by(standby), 30.0)
     state = {each["name"]: each for each in shown(name)["appliances"]}
     assert state[active]["failed"] == how.value
-    refused = command("fail", active, "--lab", name)
+    refused = here("fail", active, "--lab", name)
     assert refused.code == 2
     assert f"{active} has failed already ({how.value}); run routeserver lab heal" in refused.err
-    succeed("heal", active, "--lab", name)
+    done("heal", active, "--lab", name)
     eventually(f"by {active}", lambda: ways(name), lambda seen: seen == _all_by(active), 30.0)
 
 
@@ -78,31 +78,31 @@ def _all_by(appliance: str) -> list[str]:
 def test_without_both_nothing_arrives_and_it_comes_back(lab: tuple[str, str, str]) -> None:
     name, active, standby = lab
     for each in (active, standby):
-        succeed("fail", each, "--how", "silent-drop", "--lab", name)
+        done("fail", each, "--how", "silent-drop", "--lab", name)
     eventually("lost", lambda: ways(name), lambda seen: "3 lost" in seen[0], 30.0)
     client, target = _ends(name)
-    lost = command("ping", client, target, "--lab", name, "-c", "2", "-i", "0.01")
+    lost = here("ping", client, target, "--lab", name, "-c", "2", "-i", "0.01")
     assert lost.code == 1
     assert "2 sent, 2 lost" in lost.out
     for each in (active, standby):
-        succeed("heal", each, "--lab", name)
+        done("heal", each, "--lab", name)
     eventually(f"by {active}", lambda: ways(name), lambda seen: seen == _all_by(active), 30.0)
 
 
 def test_names_that_are_not_there_are_said(lab: tuple[str, str, str]) -> None:
     name, active, standby = lab
-    said = command("fail", "nobody", "--lab", name)
+    said = here("fail", "nobody", "--lab", name)
     assert said.code == 2
     assert f"no appliance is called nobody; there are {active}, {standby}" in said.err
-    assert "no host is called nobody" in command("ping", "nobody", active, "--lab", name).err
+    assert "no host is called nobody" in here("ping", "nobody", active, "--lab", name).err
     client, _ = _ends(name)
-    assert "no host or floating address is called x" in command("ping", client, "x").err
-    assert "no lab is called other; there are" in command("show", "--lab", "other").err
+    assert "no host or floating address is called x" in here("ping", client, "x", "--lab", name).err
+    assert "no lab is called other; there are" in here("show", "--lab", "other").err
 
 
 def test_one_that_is_up_is_not_built_again(lab: tuple[str, str, str]) -> None:
     name = lab[0]
-    said = command("up", "floating-ip", "--name", name)
+    said = here("up", "floating-ip", "--name", name)
     assert said.code == 2
     assert f"the lab {name} is up already; look with routeserver lab show" in said.err
 
@@ -113,7 +113,7 @@ def test_one_that_is_up_is_not_built_again(lab: tuple[str, str, str]) -> None:
 def test_a_mistake_in_the_file_is_said_before_anything_is_made(tmp_path: Path) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text("[vpc.v]\n")
-    said = command("up", str(file))
+    said = here("up", str(file))
     assert said.code == 2
     assert said.err == f"routeserver: {file}:1: [vpc.v] cidr is missing; it is its addresses\n"
     assert left_of("wrong", "") == []
@@ -121,11 +121,11 @@ def test_a_mistake_in_the_file_is_said_before_anything_is_made(tmp_path: Path) -
 
 def test_a_name_that_is_taken_is_said_before_anything_is_made() -> None:
     need_root()
-    name = f"rst{os.getpid()}"
+    name = f"rst{os.getpid()}x"
     taken = f"{name}-node-a"
     os.close(os.open(f"/run/netns/{taken}", os.O_CREAT | os.O_EXCL))
     try:
-        said = command("up", "floating-ip", "--name", name)
+        said = here("up", "floating-ip", "--name", name)
         assert said.code == 2
         assert f"a namespace {taken} is there already; take another --name" in said.err
         assert left_of(name, "no such token") == [f"namespace {taken}"]
@@ -157,9 +157,9 @@ def test_without_root_it_is_said(
 
 def test_down_without_a_lab_is_fine() -> None:
     need_root()
-    said = command("down", "--lab", "there-is-none")
+    said = here("down", "--lab", "there-is-none")
     assert (said.code, said.out) == (0, "no lab is called there-is-none; nothing to do\n")
 
 
 def test_the_examples_are_listed() -> None:
-    assert {line.split()[0] for line in succeed("examples").splitlines()} == set(examples.names())
+    assert {line.split()[0] for line in done("examples").splitlines()} == set(examples.names())

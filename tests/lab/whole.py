@@ -73,10 +73,6 @@ def succeed(*words: str) -> str:
     return said.out
 
 
-def shown(name: str) -> Any:
-    return json.loads(succeed("show", "--json", "--lab", name))
-
-
 def journal_of(name: str) -> Journal:
     """To look into only: it is not locked."""
     return Journal(LABS / name)
@@ -129,6 +125,15 @@ def here(*words: str) -> Said:
     return Said(code, out.getvalue(), err.getvalue())
 
 
+def done(*words: str) -> str:
+    said = here(*words)
+    assert said.code == 0, f"{words}: {said.out}{said.err}"
+    return said.out
+
+
 def take_down(name: str) -> None:
-    said = here("down", "--lab", name)
-    assert said.code == 0, f"{said.out}{said.err}"
+    done("down", "--lab", name)
+
+
+def shown(name: str) -> Any:
+    return json.loads(done("show", "--json", "--lab", name))

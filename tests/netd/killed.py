@@ -20,7 +20,8 @@ from typing import Any, Final
 
 from routeserver.netd import linux
 from routeserver.netd.helper import Helper
-from routeserver.netd.netns import RUN_NETNS, Namespaces
+from routeserver.netd.names import RUN_NETNS
+from routeserver.netd.netns import Namespaces
 from routeserver.netd.orders import (
     Guard,
     MakeBridge,

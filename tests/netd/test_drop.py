@@ -101,6 +101,12 @@ def test_a_link_in_the_data_directory_gives_nothing_else_away(data: Path) -> Non
     assert elsewhere.stat().st_uid == 0
 
 
+def test_a_data_directory_may_be_a_link_itself(data: Path) -> None:
+    link = data.parent / "link"
+    link.symlink_to(data)
+    assert _dropped(link)["owner"] == NOBODY
+
+
 def test_the_settings_stay_roots(data: Path) -> None:
     (data / "routeserver.toml").write_text("")
     _dropped(data)

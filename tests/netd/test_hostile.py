@@ -238,6 +238,7 @@ def plugged(target: str) -> dict[str, Any]:
         "mtu": 1500,
         "addresses": [],
         "routers": [],
+        "guarded": False,
     }
 
 
@@ -296,6 +297,7 @@ def test_nothing_is_plugged_into_what_is_no_namespace_of_somebody_else(
             "bridge": "lo",
             "addresses": ["10.0.0.1"],
             "routers": ["fe80::1%lo"],
+            "guarded": False,
         }.items():
             hostile.order("Plug", **{**plugged("/nowhere"), "namespace": vpc, field: value})
         links = [link["ifname"] for link in Namespace(vpc).ip("link", "show")]

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import subprocess
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -451,3 +452,20 @@ async def test_a_gateway_leads_here_only_where_that_was_said_and_shadows_nothing
     finally:
         netd.close()
         await asyncio.to_thread(process.process.wait, 10)
+
+
+async def test_a_guarded_pair_is_checked_before_anybody_has_said_how(
+    helper: Helper, vpc: str, appliance: Namespace
+) -> None:
+    await helper.netd.do(MakeNamespace(vpc))
+    await helper.netd.do(bridge(vpc))
+    await helper.netd.do(replace(plug(vpc, appliance), guarded=True))
+    inside = Namespace(vpc)
+    assert passes(socket.AF_INET, appliance, "10.0.0.9", inside, "10.0.0.1")
+    appliance.ip("address", "add", "10.0.0.50/24", "dev", "eth1")
+    assert not passes(socket.AF_INET, appliance, "10.0.0.50", inside, "10.0.0.1")
+    # Again changes nothing of what was said meanwhile.
+    await helper.netd.do(guard(vpc, check=False))
+    await helper.netd.do(replace(plug(vpc, appliance), guarded=True))
+    assert passes(socket.AF_INET, appliance, "10.0.0.9", inside, "10.0.0.1")
+    assert passes(socket.AF_INET, appliance, "10.0.0.50", inside, "10.0.0.1")

@@ -45,7 +45,7 @@ _REMEDIES: Final[dict[int, str]] = {
     errno.EDQUOT: "the disk quota is used up; free some space",
     errno.ENAMETOOLONG: "its name is too long; choose another with --data-dir",
     errno.EISDIR: "a directory is where a file should be; move it away",
-    errno.ELOOP: "a symbolic link there leads to itself; remove it",
+    errno.ELOOP: "a symbolic link is where a file should be; remove it",
 }
 
 Record = TypeVar("Record")
@@ -92,9 +92,13 @@ def taken(path: Path) -> Iterator[None]:
     Raises StartError when it cannot be used or another server holds it.
     """
     make(path)
+    # Root opens it in a directory that is another user's: whatever a link leads to is not ours.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     with readable_errors(path):
-        descriptor = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path / LOCK, flags, 0o600)
     try:
+        if os.fstat(descriptor).st_nlink > 1:
+            raise StartError(f"{path / LOCK} has another name elsewhere; remove it")
         _lock(descriptor, path)
         yield
     finally:

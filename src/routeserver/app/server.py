@@ -345,6 +345,7 @@ def policy_of(settings: Settings, built: MadeFabric) -> Policy:
         regions=settings.regions,
         zones=settings.zones,
         accept_loopback_vpc=settings.fabric is Fabric.LOOPBACK,
+        needs_plug=built.fabric.needs_plug,
         shadows=built.shadows,
         tombstone_s=float(settings.tombstone_s),
     )

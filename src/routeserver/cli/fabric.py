@@ -92,7 +92,7 @@ def show_fabric(
         cidrs = ", ".join(each["cidrs"])
         console.print()
         console.print(printing.line((each["vpc"], STRONG), f"  {cidrs}") + _fault(each))
-        console.print(printing.table(("", "", "device", "", ""), _rows(each)))
+        console.print(printing.table(("", "id", "device", "addresses", ""), _rows(each)))
     shown = {vpc["vpc"] for vpc in answer["vpcs"]}
     for resource_id, reason in answer["faults"].items():
         if resource_id.startswith("vpc-") and resource_id not in shown:

@@ -50,6 +50,9 @@ class Policy:
     """Availability zones of every region, as the letter behind the region's name."""
     accept_loopback_vpc: bool = True
     """Whether a VPC may be made inside 127.0.0.0/8: the loopback fabric's own range."""
+    needs_plug: bool = False
+    """Whether packets reach a network interface only where it is plugged in; a route to one that is
+    not is a blackhole."""
     shadows: Shadows = field(default=_nothing, compare=False)
     """What of this machine's own a VPC with the block would hide, in words; None for nothing."""
     tombstone_s: float = 3600.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -85,8 +85,10 @@ async def facts_of(call: Call, tables: Sequence[RouteTable]) -> dict[str, TableF
         listed[route.route_table_id].add(parse_prefix(route.destination))
     instances: dict[str, str] = {}
     live: defaultdict[str, set[str]] = defaultdict(set)
-    for interface in await call.tx.list(NetworkInterface, vpc_id=vpc_ids):
-        live[interface.vpc_id].add(interface.id)
+    interfaces = await call.tx.list(NetworkInterface, vpc_id=vpc_ids)
+    reachable = await _reachable(call, interfaces)
+    for interface in interfaces:
+        live[interface.vpc_id] |= {interface.id} & reachable
         if interface.instance_id is not None:
             instances[interface.id] = interface.instance_id
     for gateway in await call.tx.list(InternetGateway, vpc_id=vpc_ids):
@@ -105,6 +107,13 @@ async def facts_of(call: Call, tables: Sequence[RouteTable]) -> dict[str, TableF
         )
         for table in tables
     }
+
+
+async def _reachable(call: Call, interfaces: Sequence[NetworkInterface]) -> Set[str]:
+    """The interfaces that packets can be led to."""
+    if call.policy.needs_plug:
+        return {plug.interface_id for plug in await call.tx.plugs()}
+    return {interface.id for interface in interfaces}
 
 
 async def facts_of_one(call: Call, table: RouteTable) -> TableFacts:

@@ -79,6 +79,7 @@ def plug(vpc: VpcNetwork, subnet: SubnetNetwork, port: Port, terms: Terms) -> Pl
         routers=tuple(each for each in routers if ip_address(each).version in versions)
         if port.wants_default_route
         else (),
+        guarded=terms.checks,
     )
 
 

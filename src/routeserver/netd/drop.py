@@ -89,7 +89,7 @@ def give_up(identity: Identity | None, needs: Sequence[Need]) -> None:
     if len(os.listdir("/proc/self/task")) != 1:  # noqa: PTH208 - names are enough
         raise DropError("cannot give up privilege in one of several threads; report this")
     if identity is not None:
-        hand_over(identity, [need.path for need in needs if need.is_given])
+        hand_over(identity, [need.path.resolve() for need in needs if need.is_given])
         keep_in_reach(identity, needs)
     is_bounding = bool(linux.capabilities() & linux.mask(linux.CAP_SETPCAP))
     try:
@@ -151,7 +151,10 @@ def keep_in_reach(identity: Identity, needs: Sequence[Need]) -> None:
 
     Raises DropError.
     """
-    wanted = {need.path.resolve(): need for need in needs}
+    # Also by the name that it is called by: links on the way may be behind a barrier themselves.
+    wanted = {
+        place: need for need in needs for place in (need.path.absolute(), need.path.resolve())
+    }
     barred = barriers(identity, wanted)
     if not barred:
         return

@@ -16,9 +16,17 @@ from routeserver.net.prefix import Family, Prefix, family_of, make_prefix, to_ne
 from routeserver.netd import checks
 from routeserver.netd.checks import Address, WithLength
 from routeserver.netd.errors import OrderError
-from routeserver.netd.guard import remove_guard
+from routeserver.netd.guard import remove_guard, set_guard
 from routeserver.netd.netns import Namespaces
-from routeserver.netd.orders import HERE, ROUTE_PROTOCOL, MakeBridge, MakeOutside, Plug, RemoveLink
+from routeserver.netd.orders import (
+    HERE,
+    ROUTE_PROTOCOL,
+    Guard,
+    MakeBridge,
+    MakeOutside,
+    Plug,
+    RemoveLink,
+)
 from routeserver.netd.rtnetlink import Netlink, RefusedError
 from routeserver.netd.writing import Scope
 from routeserver.netlink.address import (
@@ -83,7 +91,14 @@ class Links:
         addresses = [checks.with_length(text) for text in order.addresses]
         routers = [checks.address(text) for text in order.routers]
         mac, alias = checks.mac(order.mac), checks.alias(order.alias)
-        pair = _Pair(order.port, order.device, alias, checks.mtu(order.mtu), mac)
+        pair = _Pair(
+            order.port,
+            order.device,
+            alias,
+            checks.mtu(order.mtu),
+            mac,
+            _strictest(order, addresses),
+        )
         with (
             self._namespaces.target(checks.target_path(order.target)) as target,
             self._pair(netlink, pair, target) as (port, far, device),
@@ -172,6 +187,8 @@ class Links:
             made = _find_or_make(netlink, far, wanted, target)
             port, device = _there(netlink, wanted.port), _there(far, wanted.device)
             try:
+                if made and wanted.guard is not None:
+                    set_guard(self._namespaces, wanted.guard)
                 yield port, far, device
                 far.do(set_link(device.index, alias=wanted.alias))
             except BaseException:
@@ -190,6 +207,14 @@ class _Pair:
     alias: str
     mtu: int
     mac: str | None = None
+    guard: Guard | None = None
+
+
+def _strictest(order: Plug, addresses: Sequence[WithLength]) -> Guard | None:
+    if not order.guarded:
+        return None
+    bare = tuple(str(address.ip) for address in addresses)
+    return Guard(order.namespace, order.port, order.mac, bare, check=True)
 
 
 def _find_or_make(netlink: Netlink, far: Netlink, wanted: _Pair, target: int) -> bool:

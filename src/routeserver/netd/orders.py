@@ -120,7 +120,8 @@ class Plug:
     `port` is the end on the bridge, `device` the end in the namespace at `target`, an absolute path
     of a network namespace (/run/netns/fw-a, /proc/1234/ns/net). There it gets its hardware address,
     addresses with prefix lengths, MTU and, where `routers` are given and no default route is
-    there, a default route by each. A pair that is there already and differs is made anew.
+    there, a default route by each. A pair that is there already and differs is made anew. One that
+    is made has with `guarded` every check from the first packet on, until a `Guard` says otherwise.
     """
 
     namespace: str
@@ -133,6 +134,7 @@ class Plug:
     mtu: int
     addresses: tuple[str, ...]
     routers: tuple[str, ...]
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
