@@ -56,7 +56,6 @@ class _Space:
     guards: dict[str, tuple[Guard, int]] = field(default_factory=dict)
     """With the index of the port that has it."""
     outside: MakeOutside | None = None
-    orders: int = 0
 
     def close(self) -> None:
         self.eye.close()
@@ -225,42 +224,47 @@ class _Building:
         for interface_id in self._space.plugs.keys() - wanted:
             del self._space.plugs[interface_id]
             self._space.guards.pop(interface_id, None)
+        seen = self._look()
         for subnet in self._vpc.subnets:
             order = plan.bridge(self._vpc, subnet, self._terms)
-            if not plan.is_bridge_right(order, self._look()):
+            if not plan.is_bridge_right(order, seen):
                 await self._do(order, subnet.subnet_id)
         await self._plug()
+        if self._terms.checks:
+            await self._guard()
         if not without_outside:
             await self._open_outside()
         await self._introduce()
 
     async def _plug(self) -> None:
         subnets = {subnet.subnet_id: subnet for subnet in self._vpc.subnets}
-        plugs = self._space.plugs
+        plugs, seen = self._space.plugs, self._look()
         for port in self._vpc.ports:
             subnet = subnets.get(port.subnet_id)
             if port.netns is None or subnet is None:
                 continue
             order = plan.plug(self._vpc, subnet, port, self._terms)
-            is_right = plan.is_plug_right(order, self._look())
-            if plugs.get(port.interface_id) != order or not is_right:
-                plugs.pop(port.interface_id, None)
-                if not await self._do(order, port.interface_id):
-                    continue
+            is_right = plan.is_plug_right(order, seen)
+            if is_right and plugs.get(port.interface_id) == order:
+                continue
+            plugs.pop(port.interface_id, None)
+            if await self._do(order, port.interface_id):
                 plugs[port.interface_id] = order
                 if not is_right:
                     _log.info("plugged", interface_id=port.interface_id, netns=port.netns)
-            if self._terms.checks:
-                await self._guard(port.interface_id, plan.guard(self._vpc, port))
 
-    async def _guard(self, interface_id: str, order: Guard) -> None:
-        link = self._look().links.get(order.port)
-        if link is None:
-            return
-        if self._space.guards.get(interface_id) != (order, link.index):
-            self._space.guards.pop(interface_id, None)
-            if await self._do(order, interface_id):
-                self._space.guards[interface_id] = order, link.index
+    async def _guard(self) -> None:
+        """A new port has every check already: this can only take one off."""
+        guards, seen = self._space.guards, self._look()
+        for port in self._vpc.ports:
+            link = seen.links.get(port.name)
+            if port.interface_id not in self._space.plugs or link is None:
+                continue
+            order = plan.guard(self._vpc, port)
+            if guards.get(port.interface_id) != (order, link.index):
+                guards.pop(port.interface_id, None)
+                if await self._do(order, port.interface_id, is_seen=False):
+                    guards[port.interface_id] = order, link.index
 
     async def _open_outside(self) -> None:
         order = plan.outside(self._vpc, self._terms)
@@ -274,7 +278,7 @@ class _Building:
         if messages:
             order = Write(self._vpc.vpc_id, b"".join(messages))
             done = await self._netd.do(order)
-            self._seen_no_more()
+            self._space.seen = None
             if done.refused:
                 _log.warning(
                     "neighbours_refused",
@@ -283,15 +287,17 @@ class _Building:
                     errno=done.refused[0].errno,
                 )
 
-    async def _do(self, order: Doing, resource_id: str) -> bool:
-        """Whether it was done; why not is a fault of the resource."""
+    async def _do(self, order: Doing, resource_id: str, *, is_seen: bool = True) -> bool:
+        """Whether it was done; why not is a fault of the resource. `is_seen`: it changes what there
+        is to look at."""
         try:
             await self._netd.do(order)
         except NetdError as error:
             self._faults[resource_id] = _line(error)
             return False
         finally:
-            self._seen_no_more()
+            if is_seen:
+                self._space.seen = None
         return True
 
     def _look(self) -> Observed:
@@ -300,10 +306,6 @@ class _Building:
         if space.seen is None or now >= space.seen_at + LOOK_INTERVAL_S:
             space.seen, space.seen_at = space.eye.look(), now
         return space.seen
-
-    def _seen_no_more(self) -> None:
-        self._space.seen = None
-        self._space.orders += 1
 
 
 def _vpc_of(network: str) -> str:
