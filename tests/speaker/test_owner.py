@@ -195,3 +195,15 @@ async def test_a_follower_hears_nothing_of_a_peer_whose_routes_are_kept(
     assert follower.told == [("back", "rsp-a")]
     owner.peer_removed("rsp-a")
     assert follower.told[1:] == [("lost", "rsp-a")]
+
+
+async def test_a_follower_hears_nothing_of_sessions_that_the_end_of_the_process_ends(
+    sink: RecordingSink,
+) -> None:
+    follower = RecordingFollower()
+    owner = _owner(sink, follower)
+    owner.apply("rsp-a", _announced(list(synthetic_prefixes(5))), Tap())
+    told = list(follower.told)
+    owner.close()
+    owner.session_down("rsp-a")
+    assert follower.told == told

@@ -215,6 +215,7 @@ class RibOwner:
     def close(self) -> None:
         """Decide nothing more and tell nobody: the process ends, the routes stay where they are."""
         self._closed = True
+        self._follower = None
         for handle in (self._turn, self._timer, self._reimport_turn):
             if handle is not None:
                 handle.cancel()
