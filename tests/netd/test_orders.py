@@ -45,6 +45,7 @@ from tests.netd.conftest import INSTANCE, Helper
 
 BRIDGE_MAC = "02:00:00:00:01:01"
 ENI_MAC = "02:00:00:00:02:02"
+PATIENCE_S = 20.0
 
 
 def bridge(vpc: str, *addresses: str) -> MakeBridge:
@@ -282,6 +283,29 @@ async def test_an_appliance_cannot_speak_for_others_by_arp(
     }
     assert "10.0.0.50" not in learned
     assert learned.get("10.0.0.9") == ENI_MAC
+
+
+async def test_an_appliance_may_send_from_a_floating_address(
+    helper: Helper, vpc: str, appliance: Namespace
+) -> None:
+    inside = await built(helper, vpc, appliance)
+    await helper.netd.do(guard(vpc, check=False))
+    appliance.run("ip", "address", "add", "192.0.2.7/32", "dev", "lo")
+
+    def bound(address: str) -> socket.socket:
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.settimeout(PATIENCE_S)
+        made.bind((address, 0))
+        return made
+
+    with (
+        inside.inside(lambda: bound("10.0.0.1")) as router,
+        appliance.inside(lambda: bound("192.0.2.7")) as floating,
+    ):
+        # Nobody knows the router's hardware address yet: it is asked for first.
+        floating.sendto(b"here", router.getsockname())
+        loop = asyncio.get_running_loop()
+        assert (await loop.run_in_executor(None, router.recvfrom, 16))[1][0] == "192.0.2.7"
 
 
 async def test_an_outside_has_routes_back(helper: Helper, vpc: str) -> None:

@@ -30,9 +30,6 @@ FORWARDING: Final = {
     "net/ipv4/conf/default/accept_redirects": "0",
     "net/ipv4/conf/all/rp_filter": "0",
     "net/ipv4/conf/default/rp_filter": "0",
-    # ARP asks with the interface's address even where the packet has another, which a floating
-    # address is: a port lets nobody speak for an address that is not its own.
-    "net/ipv4/conf/all/arp_announce": "2",
 }
 """Of an appliance: packets leave by the interface by which they came."""
 

@@ -40,6 +40,7 @@ from routeserver.netlink.framing import MAKE
 from routeserver.netlink.link import (
     End,
     Link,
+    ask_with_own_address,
     delete_link,
     new_bridge,
     new_pair,
@@ -106,6 +107,9 @@ class Links:
             _set_right(netlink, port, alias=alias, mtu=order.mtu, bridge=bridge.index)
             _address(far, device, addresses)
             _set_right(far, device, mac=mac, mtu=order.mtu)
+            # An appliance that answers from a floating address has to be able to ask for its
+            # router: the guard lets no ARP pass that speaks for an address of nobody's.
+            far.do(ask_with_own_address(device.index))
             for router in routers:
                 family = AF_INET if router.version == 4 else AF_INET6
                 if not _has_default_route(far, family):

@@ -39,6 +39,9 @@ _INFO_DATA: Final = 2
 _PEER: Final = 1  # VETH_INFO_PEER
 _IFLA_INET6_ADDR_GEN_MODE: Final = 8
 _ADDR_GEN_NONE: Final = 1
+_AF_INET: Final = 2
+_IFLA_INET_CONF: Final = 1
+_IPV4_DEVCONF_ARP_ANNOUNCE: Final = 18
 
 _BR_FORWARD_DELAY: Final = 1
 _BR_STP_STATE: Final = 5
@@ -146,6 +149,15 @@ def set_link(
     if no_link_local:
         mode = framing.u8(_IFLA_INET6_ADDR_GEN_MODE, _ADDR_GEN_NONE)
         body += framing.nested(_IFLA_AF_SPEC, framing.nested(10, mode))
+    return request(RTM_SETLINK, body, 0, sequence)
+
+
+def ask_with_own_address(index: int, sequence: int = 0) -> bytes:
+    """ARP requests from this interface bear an address of its own (arp_announce 2), whichever
+    address the packet that waits for the answer comes from."""
+    announce = framing.u32(_IPV4_DEVCONF_ARP_ANNOUNCE, 2)
+    settings = framing.nested(_AF_INET, framing.nested(_IFLA_INET_CONF, announce))
+    body = _fixed(index) + framing.nested(_IFLA_AF_SPEC, settings)
     return request(RTM_SETLINK, body, 0, sequence)
 
 
