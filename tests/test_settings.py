@@ -54,6 +54,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert (settings.restart_window_s, settings.selection_deferral_s) == (120, None)
     assert (settings.bfd_interval_ms, settings.bfd_multiplier) == (300, 3)
     assert settings.log_format is LogFormat.AUTO
+    assert settings.run_as is None
     assert set(effective.origins.values()) == {"default", "profile aws"}
 
 
@@ -192,3 +193,17 @@ def test_an_ipv6_address_keeps_its_brackets_when_printed() -> None:
     listen = loaded({"listen": "[::1]:0"}).settings.listen
     assert listen == Address("::1", 0)
     assert str(listen) == "[::1]:0"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("auto", None), ("root", "root"), ("routeserver", "routeserver")]
+)
+def test_whom_root_becomes(written: str, read: str | None) -> None:
+    assert loaded(environ={"ROUTESERVER_RUN_AS": written}).settings.run_as == read
+
+
+@pytest.mark.parametrize("written", ["", "0", "no such", "../x", "x" * 40])
+def test_who_is_no_user(written: str) -> None:
+    said = refusal(environ={"ROUTESERVER_RUN_AS": written})
+    assert "run_as is" in said
+    assert "it must be auto, root, or the name of a user" in said
