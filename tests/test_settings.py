@@ -54,6 +54,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
     assert (settings.restart_window_s, settings.selection_deferral_s) == (120, None)
     assert (settings.bfd_interval_ms, settings.bfd_multiplier) == (300, 3)
     assert settings.log_format is LogFormat.AUTO
+    assert settings.run_as is None
     assert set(effective.origins.values()) == {"default", "profile aws"}
 
 
@@ -124,7 +125,14 @@ def test_the_open_profile_lifts_the_quotas_and_single_ones_can_be_set() -> None:
         ("listen", "8179", "it must be HOST:PORT, for example 127.0.0.1:8179 or [::1]:8179"),
         ("listen", "localhost:70000", "it must be HOST:PORT"),
         ("listen", "::1:80", "it must be HOST:PORT"),
-        ("fabric", "cloud", "it must be loopback"),
+        ("fabric", "cloud", "it must be loopback or netns or host"),
+        ("fabric_mtu", "576", "it must be a whole number from 1280 to 65535"),
+        ("eni_checks", "perhaps", "it must be true or false"),
+        ("outside", "internet", "it must be own, host, or netns:PATH"),
+        ("outside", "netns:internet", "it must be own, host, or netns:PATH"),
+        ("host_interface", "a name with blanks", "it must be the name of a network interface"),
+        ("host_table", "local", "it must be main, or a number from 1 to 2147483647"),
+        ("host_table", "255", "but 253 and 255"),
         ("profile", "gcp", "it must be aws or open"),
         ("regions", "Mars", "it must be region names such as us-east-1"),
         ("regions", "us-east-1,us-east-1", "each once"),
@@ -192,3 +200,17 @@ def test_an_ipv6_address_keeps_its_brackets_when_printed() -> None:
     listen = loaded({"listen": "[::1]:0"}).settings.listen
     assert listen == Address("::1", 0)
     assert str(listen) == "[::1]:0"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [("auto", None), ("root", "root"), ("routeserver", "routeserver")]
+)
+def test_whom_root_becomes(written: str, read: str | None) -> None:
+    assert loaded(environ={"ROUTESERVER_RUN_AS": written}).settings.run_as == read
+
+
+@pytest.mark.parametrize("written", ["", "0", "no such", "../x", "x" * 40])
+def test_who_is_no_user(written: str) -> None:
+    said = refusal(environ={"ROUTESERVER_RUN_AS": written})
+    assert "run_as is" in said
+    assert "it must be auto, root, or the name of a user" in said

@@ -45,6 +45,11 @@ def failing(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         (["peer", "unset", "rsp-1"], "name the settings to take back, or --all"),
         (["replay", "/none"], "cannot read /none"),
         (["show", "route", "--limit=0"], "try routeserver show route --help"),
+        (["attach", "eni-1", "--netns=a"], "no server runs on"),
+        (["attach", "eni-1"], "give either --netns or --pid; try routeserver attach --help"),
+        (["attach", "eni-1", "--netns=a", "--pid=1"], "give either --netns or --pid"),
+        (["detach", "eni-1"], "no server runs on"),
+        (["show", "fabric"], "no server runs on"),
         (["peer", "sing"], "no such command 'sing'"),
     ],
 )

@@ -21,7 +21,7 @@ from tests.fabric.site import (
     refusal_of,
 )
 from tests.namespaces import Namespace, namespace
-from tests.running import eventually
+from tests.running import COMMAND, eventually
 
 A, B = "10.0.1.10", "10.0.2.10"
 ELSEWHERE = "192.0.2.7"
@@ -282,6 +282,33 @@ def test_an_interface_that_is_deleted_is_unplugged(site: Site) -> None:
         site.ec2.delete_network_interface(NetworkInterfaceId=eni)
         eventually("it is unplugged", lambda: a.ip("link", "show"), lambda links: len(links) == 1)
         assert "no network interface" in refusal_of(lambda: site.ask("detach", eni=eni))
+
+
+def test_the_commands_say_what_stands_and_what_is_wrong(pair: Pair) -> None:
+    site = pair.site
+
+    def said(*words: str) -> str:
+        done = subprocess.run(
+            [COMMAND, *words, f"--data-dir={site.server.data_dir}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return done.stdout or done.stderr
+
+    eni = pair.enis[1]
+    assert said("detach", eni) == f"{eni} is no longer eth0 in {pair.b.path}\n"
+    assert said("attach", eni, "--netns", pair.b.name) == f"{eni} is eth0 in {pair.b.path}: {B}\n"
+    shown = said("show", "fabric", pair.vpc_id)
+    for word in (pair.vpc_id, *pair.subnets, *pair.enis, "10.0.1.1/24", f"eth0 in {pair.a.path}"):
+        assert word in shown, word
+    site.ask("detach", eni=eni)
+    site.ask("attach", eni=eni, netns="rs-nowhere")
+    eventually("it is missed", site.faults, lambda faults: eni in faults)
+    assert "there is no network namespace /run/netns/rs-nowhere" in said("show", "fabric")
+    assert "the fabric has no VPC vpc-1; routeserver show fabric lists" in said(
+        "show", "fabric", "vpc-1"
+    )
 
 
 # --- VPCs beside each other -----------------------------------------------------------------------

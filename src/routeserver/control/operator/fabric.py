@@ -82,7 +82,11 @@ async def show_fabric(desk: Desk, params: Params) -> Answer:
     faults = world.faults
     vpcs = world.topology.vpcs
     if wanted is not None and wanted not in vpcs and wanted not in faults:
-        raise Refusal("NotFound", f"The fabric has no VPC {wanted}.", NOT_FOUND)
+        raise Refusal(
+            "NotFound",
+            f"The fabric has no VPC {wanted}; routeserver show fabric lists those that it has.",
+            NOT_FOUND,
+        )
     return {
         "fabric": world.fabric.kind,
         "vpcs": [
@@ -93,9 +97,25 @@ async def show_fabric(desk: Desk, params: Params) -> Answer:
         "faults": {
             resource_id: reason
             for resource_id, reason in faults.items()
-            if wanted is None or resource_id == wanted or wanted in vpcs
+            if wanted is None or resource_id in _ids_in(wanted, vpcs.get(wanted))
         },
     }
+
+
+def _ids_in(vpc_id: str, vpc: VpcNetwork | None) -> frozenset[str]:
+    """What may have a fault in a VPC."""
+    if vpc is None:
+        return frozenset({vpc_id})
+    gateways = () if vpc.gateway is None else (vpc.gateway.gateway_id,)
+    return frozenset(
+        (
+            vpc_id,
+            *(subnet.subnet_id for subnet in vpc.subnets),
+            *(port.interface_id for port in vpc.ports),
+            *(table.route_table_id for table in vpc.tables),
+            *gateways,
+        )
+    )
 
 
 def _must_plug(desk: Desk) -> None:
