@@ -7,6 +7,7 @@ Prints what it saw, as JSON.
 from __future__ import annotations
 
 import json
+import select
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ s.setsockopt(socket.SOL_IP, 15, 1)
 s.bind(("10.0.2.10", 4000))
 print("ready", flush=True)
 print(s.recvfrom(100)[1][0], flush=True)
+input()
 """
 SEND: Final = """
 import socket, sys
@@ -82,14 +84,14 @@ def _heard(sender: subprocess.Popen[str], receiver: subprocess.Popen[str]) -> st
     """Sends until something has come."""
     assert sender.stdin is not None
     assert receiver.stdout is not None
+    words, there = sender.stdin, receiver.stdout
 
-    def send() -> int | None:
-        assert sender.stdin is not None
-        print("again", file=sender.stdin, flush=True)
-        return receiver.poll()
+    def send() -> bool:
+        print("again", file=words, flush=True)
+        return bool(select.select([there], [], [], 0.05)[0])
 
-    eventually("the packet is there", send, lambda code: code is not None)
-    return receiver.stdout.readline().strip()
+    eventually("the packet is there", send, bool)
+    return there.readline().strip()
 
 
 if __name__ == "__main__":
