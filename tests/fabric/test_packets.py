@@ -354,5 +354,22 @@ def test_an_internet_gateway_leads_outside_and_back(pair: Pair) -> None:
     eventually("the outside is gone", lambda: _own_outsides(site), lambda left: not left)
 
 
+def test_of_two_vpcs_with_the_same_addresses_one_is_connected(site: Site) -> None:
+    vpcs = [site.vpc("10.44.0.0/16") for _ in range(2)]
+    gateways = []
+    for vpc_id in vpcs:
+        made = site.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        site.ec2.attach_internet_gateway(InternetGatewayId=made, VpcId=vpc_id)
+        gateways.append(made)
+    try:
+        faults = eventually("the second is a fault", site.faults, lambda f: gateways[1] in f)
+        assert vpcs[0] in faults[gateways[1]]
+        assert gateways[0] not in faults
+    finally:
+        for gateway, vpc_id in zip(gateways, vpcs, strict=True):
+            site.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc_id)
+            site.ec2.delete_internet_gateway(InternetGatewayId=gateway)
+
+
 def _own_outsides(site: Site) -> list[str]:
     return [name for name in left_behind(site.server.data_dir) if name.startswith("rs-outside")]

@@ -65,6 +65,7 @@ class Site:
                 9001,
                 ("10.0.0.9/24",),
                 ("10.0.0.1",),
+                guarded=True,
             ),
             Guard(self.vpc, "port", mac, ("10.0.0.9",), check=True),
             MakeOutside(

@@ -24,6 +24,7 @@ from routeserver.netlink.framing import Acknowledgement, Flag
 from routeserver.netlink.link import (
     End,
     Link,
+    LinkFlag,
     delete_link,
     get_link,
     list_links,
@@ -61,6 +62,7 @@ from routeserver.netlink.route import (
 from routeserver.netlink.rule import Rule, delete_rule, list_rules, new_rule
 from routeserver.netlink.values import AF_BRIDGE, AF_INET, AF_INET6
 from tests.namespaces import Namespace, namespace, need_root
+from tests.running import eventually
 
 T = TypeVar("T")
 OURS = 179
@@ -123,6 +125,8 @@ def site() -> Iterator[Site]:
             new_address(InterfaceAddress(bridge.index, ip_interface("10.0.0.1/24"))),
             new_address(InterfaceAddress(bridge.index, ip_interface("2001:db8::1/64"), flags=2)),
         )
+        # The kernel notices a carrier a moment later, and takes no next hop before.
+        eventually("carrier", lambda: site.link("br").flags, lambda on: bool(on & LinkFlag.RUNNING))
         yield site
 
 

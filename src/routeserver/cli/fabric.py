@@ -94,9 +94,11 @@ def show_fabric(
         console.print(printing.line((each["vpc"], STRONG), f"  {cidrs}") + _fault(each))
         console.print(printing.table(("", "id", "device", "addresses", ""), _rows(each)))
     shown = {vpc["vpc"] for vpc in answer["vpcs"]}
+    shown |= {str(row[1]) for vpc in answer["vpcs"] for row in _rows(vpc)}
     for resource_id, reason in answer["faults"].items():
-        if resource_id.startswith("vpc-") and resource_id not in shown:
-            console.print(printing.line(f"{resource_id}  ", (reason, BAD)))
+        if resource_id not in shown:  # a VPC or gateway that is not there for this reason
+            console.print()
+            console.print(printing.line((resource_id, STRONG), "  ", (reason, BAD)))
 
 
 def _rows(vpc: Mapping[str, Any]) -> Iterator[list[Text | str]]:

@@ -50,6 +50,8 @@ class _Space:
     cannot be seen."""
 
     eye: Eye
+    has_name: bool
+    """Whether its name could be seen when it was made: the helper may have names of its own."""
     seen: Observed | None = None
     seen_at: float = 0.0
     plugs: dict[str, Plug] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class NetnsFabric:
         self._namespaces: set[str] = set()
         """Those that are ours, as far as `_are_listed`."""
         self._are_listed = False
+        self._outside_has_name = False
         self._remade: dict[str, int] = {}
         self._converging = asyncio.Lock()
 
@@ -164,9 +167,10 @@ class NetnsFabric:
                 known.discard(name)
             return None
         try:
-            if name not in known or not _is_named(name):
+            if name not in known or (self._outside_has_name and not _is_named(name)):
                 await self._netd.do(MakeNamespace(name))
                 known.add(name)
+                self._outside_has_name = _is_named(name)
         except NetdError as error:
             return _line(error)
         return None
@@ -175,7 +179,7 @@ class NetnsFabric:
         """Raises OSError."""
         known = self._spaces.get(vpc_id)
         if known is not None:
-            if _is_named(vpc_id):
+            if _is_named(vpc_id) or not known.has_name:
                 return known
             _log.warning("namespace_lost", vpc_id=vpc_id)
             self._leave(vpc_id)
@@ -188,7 +192,8 @@ class NetnsFabric:
         except BaseException:
             looking.close()
             raise
-        self._spaces[vpc_id] = _Space(Eye(looking, hearing, lambda: self._changed(vpc_id)))
+        eye = Eye(looking, hearing, lambda: self._changed(vpc_id))
+        self._spaces[vpc_id] = _Space(eye, _is_named(vpc_id))
         return self._spaces[vpc_id]
 
     def _leave(self, vpc_id: str) -> None:

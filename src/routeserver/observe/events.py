@@ -12,6 +12,7 @@ from typing import Final
 EVENTS: Final = {
     "listening": ("http", "bgp_port", "bfd_port", "data_dir", "profile", "fabric"),
     "privilege": ("user", "uid", "capabilities", "helper", "lacking"),
+    "helper_gone": ("pid",),
     "stopping": ("reason",),
     "stopped": (),
     "bgp_session_up": ("peer_id", "reason"),
