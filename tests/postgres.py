@@ -117,6 +117,7 @@ class Cluster:
 def cluster() -> Iterator[Cluster]:
     """A running server. A socket's address must be short, so it is not in pytest's directory."""
     directory = Path(tempfile.mkdtemp(prefix="rs-pg-"))
+    directory.chmod(0o755)  # the server that is to reach the socket is another user
     made = Cluster(directory)
     try:
         if os.geteuid() == 0:

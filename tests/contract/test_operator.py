@@ -55,7 +55,7 @@ def peers(site: Site) -> Iterator[dict[str, str]]:
     yield ids
     for process in started:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def appliance(site: Site, address: str, *options: str) -> subprocess.Popen[bytes]:
@@ -225,11 +225,11 @@ def test_a_record_of_a_session_replays_alike(
     site.wait_up(peer_id)
     eventually("route", file.read_text, lambda text: "RoutesReceived" in text)
     process.terminate()
-    process.wait(10)
+    process.wait(60)
     eventually("end", file.read_text, lambda text: "SessionClosed" in text)
     for each in (recording, joined):
         each.send_signal(signal.SIGINT)
-        assert each.wait(10) == 0
+        assert each.wait(60) == 0
     for each_file, sessions in ((file, 1), (live, 1)):
         outcome = run_replay(each_file)
         assert outcome["difference"] is None
