@@ -266,6 +266,18 @@ async def test_an_address_moves_from_one_interface_to_another_in_one_step(
         assert entry["lladdr"] == second.mac
 
 
+async def test_a_device_goes_from_one_vpc_to_another_in_one_step(
+    netd: Listened, firewall: Namespace
+) -> None:
+    plugged, other = port(10, namespace=firewall), port(11)
+    async with fabric_of(netd) as fabric:
+        await fabric.converge(topology(vpc(other), vpc(plugged, number=2)))
+        moved = replace(other, netns=plugged.netns, device=plugged.device)
+        unplugged = replace(plugged, netns=None)
+        assert await fabric.converge(topology(vpc(moved), vpc(unplugged, number=2))) == {}
+        assert addresses_of(firewall, "eth0") >= {"10.0.1.11"}
+
+
 async def test_without_checks_no_guard_is_set(netd: Listened, firewall: Namespace) -> None:
     async with fabric_of(netd, Terms(checks=False)) as fabric:
         await fabric.converge(topology(vpc(port(10, namespace=firewall))))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -115,21 +115,30 @@ class NetnsFabric:
             faults: dict[str, str] = {}
             await self._remove_others(topology)
             outside_fault = await self._make_outside(topology)
+            buildings: list[_Building] = []
             for vpc in topology.vpcs.values():
-                try:
+                with self._noting(vpc.vpc_id, faults):
                     space = await self._space_of(vpc.vpc_id)
-                except OSError as error:
-                    faults[vpc.vpc_id] = _line(error)
-                    continue
-                building = _Building(self._netd, self._terms, vpc, space, faults)
+                    building = _Building(self._netd, self._terms, vpc, space, faults)
+                    await building.clear()
+                    buildings.append(building)
+            # Names that were taken in other namespaces are free now.
+            for building in buildings:
+                vpc = building.vpc
                 if outside_fault is not None and vpc.gateway is not None:
                     faults[vpc.gateway.gateway_id] = outside_fault
-                try:
+                with self._noting(vpc.vpc_id, faults):
                     await building.build(without_outside=outside_fault is not None)
-                except OSError as error:
-                    faults[vpc.vpc_id] = _line(error)
-                    self._leave(vpc.vpc_id)
             return faults
+
+    @contextmanager
+    def _noting(self, vpc_id: str, faults: dict[str, str]) -> Iterator[None]:
+        """What keeps a whole VPC from being worked on is its fault; the next time begins anew."""
+        try:
+            yield
+        except OSError as error:
+            faults[vpc_id] = _line(error)
+            self._leave(vpc_id)
 
     def close(self) -> None:
         for vpc_id in list(self._spaces):
@@ -217,21 +226,24 @@ class _Building:
     ) -> None:
         self._netd = netd
         self._terms = terms
-        self._vpc = vpc
+        self.vpc = vpc
         self._space = space
         self._faults = faults
 
-    async def build(self, *, without_outside: bool) -> None:
-        for gone in plan.unwanted(self._vpc, self._look()):
-            if await self._do(gone, self._vpc.vpc_id):
-                _log.info("fabric_removed", vpc_id=self._vpc.vpc_id, device=gone.name)
-        wanted = {port.interface_id for port in self._vpc.ports if port.netns is not None}
+    async def clear(self) -> None:
+        """What is not wanted goes."""
+        for gone in plan.unwanted(self.vpc, self._look()):
+            if await self._do(gone, self.vpc.vpc_id):
+                _log.info("fabric_removed", vpc_id=self.vpc.vpc_id, device=gone.name)
+        wanted = {port.interface_id for port in self.vpc.ports if port.netns is not None}
         for interface_id in self._space.plugs.keys() - wanted:
             del self._space.plugs[interface_id]
             self._space.guards.pop(interface_id, None)
+
+    async def build(self, *, without_outside: bool) -> None:
         seen = self._look()
-        for subnet in self._vpc.subnets:
-            order = plan.bridge(self._vpc, subnet, self._terms)
+        for subnet in self.vpc.subnets:
+            order = plan.bridge(self.vpc, subnet, self._terms)
             if not plan.is_bridge_right(order, seen):
                 await self._do(order, subnet.subnet_id)
         await self._plug()
@@ -242,13 +254,13 @@ class _Building:
         await self._introduce()
 
     async def _plug(self) -> None:
-        subnets = {subnet.subnet_id: subnet for subnet in self._vpc.subnets}
+        subnets = {subnet.subnet_id: subnet for subnet in self.vpc.subnets}
         plugs, seen = self._space.plugs, self._look()
-        for port in self._vpc.ports:
+        for port in self.vpc.ports:
             subnet = subnets.get(port.subnet_id)
             if port.netns is None or subnet is None:
                 continue
-            order = plan.plug(self._vpc, subnet, port, self._terms)
+            order = plan.plug(self.vpc, subnet, port, self._terms)
             is_right = plan.is_plug_right(order, seen)
             if is_right and plugs.get(port.interface_id) == order:
                 continue
@@ -261,33 +273,33 @@ class _Building:
     async def _guard(self) -> None:
         """A new port has every check already: this can only take one off."""
         guards, seen = self._space.guards, self._look()
-        for port in self._vpc.ports:
+        for port in self.vpc.ports:
             link = seen.links.get(port.name)
             if port.interface_id not in self._space.plugs or link is None:
                 continue
-            order = plan.guard(self._vpc, port)
+            order = plan.guard(self.vpc, port)
             if guards.get(port.interface_id) != (order, link.index):
                 guards.pop(port.interface_id, None)
                 if await self._do(order, port.interface_id, is_seen=False):
                     guards[port.interface_id] = order, link.index
 
     async def _open_outside(self) -> None:
-        order = plan.outside(self._vpc, self._terms)
+        order = plan.outside(self.vpc, self._terms)
         if order is None:
             self._space.outside = None
         elif self._space.outside != order or not plan.is_outside_right(order, self._look()):
             self._space.outside = order if await self._do(order, order.alias) else None
 
     async def _introduce(self) -> None:
-        messages = plan.neighbours(self._vpc, self._look())
+        messages = plan.neighbours(self.vpc, self._look())
         if messages:
-            order = Write(self._vpc.vpc_id, b"".join(messages))
+            order = Write(self.vpc.vpc_id, b"".join(messages))
             done = await self._netd.do(order)
             self._space.seen = None
             if done.refused:
                 _log.warning(
                     "neighbours_refused",
-                    vpc_id=self._vpc.vpc_id,
+                    vpc_id=self.vpc.vpc_id,
                     refused=len(done.refused),
                     errno=done.refused[0].errno,
                 )

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address, ip_interface
+from ipaddress import ip_address, ip_interface
 from typing import Final
 
 from routeserver.domain.kernel_names import bridge_name, gateway_port_name, port_name
 from routeserver.domain.topology import Port, SubnetNetwork, VpcNetwork
 from routeserver.domain.topology_rows import GATEWAY_ADDRESSES, OUTSIDE_ADDRESSES
 from routeserver.fabric.looking import Observed
+from routeserver.net.address import link_local_address
 from routeserver.netd.orders import (
     ROUTE_PROTOCOL,
     Guard,
@@ -172,7 +173,7 @@ def neighbours(vpc: VpcNetwork, seen: Observed) -> list[bytes]:
         if port.netns is None or link is None or on is None:
             continue
         entries.add((link.index, port.mac))
-        for address in (*map(ip_address, port.addresses), link_local(port.mac)):
+        for address in (*map(ip_address, port.addresses), link_local_address(port.mac)):
             wanted[on.index, str(address)] = Neighbour(
                 on.index, address, port.mac, protocol=ROUTE_PROTOCOL
             )
@@ -195,10 +196,3 @@ def _neighbour_messages(
     for port, mac in sorted(entries - seen.forwarding):
         place += 1
         yield new_forwarding(Forwarding(port, mac), place)
-
-
-def link_local(mac: str) -> IPv6Address:
-    """The address that an interface gives itself (RFC 4291, appendix A)."""
-    octets = bytes.fromhex(mac.replace(":", ""))
-    within = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
-    return IPv6Address(b"\xfe\x80" + bytes(6) + within)

@@ -11,9 +11,9 @@ A port has a table of its own, which is replaced by a single batch: at no moment
 from __future__ import annotations
 
 import errno
-from ipaddress import IPv6Address
 from typing import Final
 
+from routeserver.net.address import link_local_address
 from routeserver.netd import checks
 from routeserver.netd.errors import OrderError
 from routeserver.netd.netns import Namespaces
@@ -114,7 +114,7 @@ def guard(port: str, mac: str, addresses: list[checks.Address], *, check: bool) 
     table = _table(port)
     v4 = [address.packed for address in addresses if address.version == 4]
     v6 = [address.packed for address in addresses if address.version == 6]
-    v6.append(link_local_of(mac).packed)
+    v6.append(link_local_address(mac).packed)
     is_arp, is_v4, is_v6 = (
         _TYPE + equals(_ARP),
         _TYPE + equals(_IPV4),
@@ -158,13 +158,6 @@ def guard(port: str, mac: str, addresses: list[checks.Address], *, check: bool) 
     commands += [new_rule(table, _IN, rule, drop()) for rule in rules_in]
     commands += [new_rule(table, _OUT, rule, drop()) for rule in rules_out]
     return batch(commands)
-
-
-def link_local_of(mac: str) -> IPv6Address:
-    """The address that an interface gives itself (RFC 4291, appendix A)."""
-    octets = mac_octets(mac)
-    within = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
-    return IPv6Address(b"\xfe\x80" + bytes(6) + within)
 
 
 def _table(port: str) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Final, assert_never
 
 from routeserver.dataplane.kernel.hops import BLACKHOLE, Chain, Way
 from routeserver.domain.routing import Alternative
 from routeserver.domain.topology import Target, TargetKind, VpcNetwork
+from routeserver.net.address import link_local_address
 from routeserver.net.prefix import Prefix, parse_prefix
 from routeserver.netd.orders import ROUTE_PROTOCOL
 from routeserver.netlink.rule import Rule
@@ -102,7 +103,7 @@ def _ways(vpc: VpcNetwork, links: Mapping[str, int]) -> dict[tuple[int, str], Wa
         index = links.get(bridges.get(port.subnet_id, ""))
         if port.netns is None or index is None:
             continue
-        found[AF_INET6, port.interface_id] = Way(index, link_local(port.mac))
+        found[AF_INET6, port.interface_id] = Way(index, link_local_address(port.mac))
         for text in port.addresses:
             address = ip_address(text)
             if address.version == 4:
@@ -115,10 +116,3 @@ def _ways(vpc: VpcNetwork, links: Mapping[str, int]) -> dict[tuple[int, str], Wa
             family = AF_INET if address.version == 4 else AF_INET6
             found[family, gateway.gateway_id] = Way(links[gateway.port], address)
     return found
-
-
-def link_local(mac: str) -> IPv6Address:
-    """The address that a network interface has by its hardware address (RFC 4291, appendix A)."""
-    octets = bytes.fromhex(mac.replace(":", ""))
-    lower = bytes([octets[0] ^ 2]) + octets[1:3] + b"\xff\xfe" + octets[3:]
-    return IPv6Address(bytes.fromhex("fe80000000000000") + lower)
