@@ -14,6 +14,8 @@ from typing import Final
 
 import structlog
 
+from routeserver.store import StoreError
+
 log = structlog.get_logger()
 
 REPAIR_INTERVAL_S: Final = 10.0
@@ -74,8 +76,11 @@ class ReconcileLoop:
             try:
                 await self._activate_until_settled()
                 retry_s = FIRST_RETRY_S
-            except Exception:
-                log.exception("reconcile_failed", retry_s=retry_s)
+            except Exception as error:
+                if isinstance(error, StoreError):  # it says itself what to do about it
+                    log.warning("reconcile_failed", retry_s=retry_s, reason=str(error))
+                else:
+                    log.exception("reconcile_failed", retry_s=retry_s)
                 if self._failing_since is None:
                     self._failing_since = asyncio.get_running_loop().time()
                 self._tried.set()
