@@ -10,10 +10,10 @@ demo: ## see a failover, from nothing, in under a minute (APPLIANCE=bird: with B
 	@scripts/setup && exec $(bin)/python demo/failover.py
 
 test: ## everything, with the real daemons and SDKs (as root on Debian it installs them)
-	@scripts/setup && scripts/testbed && exec $(bin)/pytest
+	@scripts/setup && scripts/testbed && exec scripts/test
 
-unit: ## what needs no daemon and no server process: about half a minute
-	@scripts/setup && exec $(bin)/pytest --numprocesses=auto --ignore=tests/interop --ignore=tests/contract
+unit: ## what needs no daemon and no server process: some minutes
+	@scripts/setup && exec scripts/test unit
 
 lab: ## two firewalls in network namespaces, with packets to follow (as root; routeserver lab down ends it)
 	@scripts/setup && scripts/testbed && exec $(bin)/routeserver lab up firewall-pair
