@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.interop.daemons import require_root
 NOBODY = 65534
 
 LOOK = """
-import json, os, subprocess, sys
+import json, os, pwd, subprocess, sys
 from pathlib import Path
 from routeserver.netd.drop import DropError, Need, give_up, identity_of
 
@@ -32,7 +33,8 @@ give_up(identity_of("nobody"), [Need(data, is_written=True, is_given=True), *nee
 (data / "written").write_text("by nobody")
 child = subprocess.run([sys.executable, "-c", "print(open('/proc/self/status').read())"], capture_output=True, text=True)
 refused = {}
-for path in ("/etc/shadow", "/root/.bashrc", str(data.parent / "secret")):
+home = Path(pwd.getpwuid(0).pw_dir, ".profile")
+for path in ("/etc/shadow", str(home), str(data.parent / "secret")):
     try:
         open(path).close()
     except OSError as error:
@@ -89,7 +91,8 @@ def test_what_is_needed_stays_in_reach_and_its_neighbours_do_not(data: Path) -> 
     found = _dropped(data)
     assert (data / "written").read_text() == "by nobody"
     assert found["owner"] == (data / "old").stat().st_uid == NOBODY
-    assert set(found["refused"]) == {"/etc/shadow", "/root/.bashrc", str(data.parent / "secret")}
+    home = Path(pwd.getpwuid(0).pw_dir, ".profile")
+    assert set(found["refused"]) == {"/etc/shadow", str(home), str(data.parent / "secret")}
 
 
 def test_a_link_in_the_data_directory_gives_nothing_else_away(data: Path) -> None:
