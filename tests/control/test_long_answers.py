@@ -122,12 +122,34 @@ async def test_a_filter_on_routes_lets_others_run(cloud: Cloud) -> None:
             await asyncio.sleep(0)
 
     beside = asyncio.create_task(others())
-    names = [{"Name": "route.destination-cidr-block", "Values": [last]}]
+    names = [{"Name": "route.destination-cidr-block", "Values": [f"*{last}"]}]
     answer = await cloud.quiet("DescribeRouteTables", Filters=names)
     beside.cancel()
     assert [each["RouteTableId"] for each in answer["RouteTables"]] == [table_id]
     assert table.most <= 1024
     assert turns > PROPAGATED // 1024
+
+
+async def test_a_route_is_looked_up_for_a_filter_that_names_it(cloud: Cloud) -> None:
+    table_id, table = await propagated(cloud)
+    last = format_prefix(prefixes(PROPAGATED)[-1])
+    for values, shown in ([last, "no prefix"], [table_id]), (["203.0.113.0/24"], []):
+        names = [{"Name": "route.destination-cidr-block", "Values": values}]
+        answer = await cloud.quiet("DescribeRouteTables", Filters=names)
+        assert [each["RouteTableId"] for each in answer["RouteTables"]] == shown
+    assert table.most <= 4
+
+
+async def test_a_filter_on_routes_ends_with_the_first_that_passes(cloud: Cloud) -> None:
+    table_id, table = await propagated(cloud)
+    names = [
+        {"Name": "route.origin", "Values": ["Advertisement"]},
+        {"Name": "route.destination-cidr-block", "Values": ["11.*"]},
+        {"Name": "route.state", "Values": ["act*"]},
+    ]
+    answer = await cloud.quiet("DescribeRouteTables", Filters=names)
+    assert [each["RouteTableId"] for each in answer["RouteTables"]] == [table_id]
+    assert table.most < 10
 
 
 # --- GetRouteServerRoutingDatabase ----------------------------------------------------------------

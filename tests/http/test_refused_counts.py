@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -79,3 +80,44 @@ async def test_a_long_answer_is_sent_while_it_is_made(
     assert [each["DestinationCidrBlock"] for each in shown["Routes"]] == [
         each["DestinationCidrBlock"] for each in routes()
     ]
+
+
+async def test_no_more_of_a_long_answer_is_made_for_a_client_that_has_gone(api: FakeApi) -> None:
+    made = 0
+    left = asyncio.Event()
+
+    def routes() -> Iterator[dict[str, str]]:
+        nonlocal made
+        for made in range(1, 100_001):
+            yield {"DestinationCidrBlock": f"10.{made >> 16}.{made >> 8 & 255}.{made & 255}/32"}
+
+    table = {"RouteTableId": "rtb-1", "Routes": LongList(routes()), "Tags": []}
+    api.answers["DescribeRouteTables"] = LongAnswer({"RouteTables": [table]})
+    body = urlencode({"Action": "DescribeRouteTables", "Version": "2016-11-15"}).encode()
+    requests = iter([{"type": "http.request", "body": body}])
+
+    async def receive() -> dict[str, Any]:
+        for request in requests:
+            return request
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            left.set()
+
+    async def health() -> dict[str, Any]:
+        return {"status": "ok"}
+
+    headers = signed_headers(body).items()
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1:8179")]
+        + [(name.lower().encode(), value.encode()) for name, value in headers],
+    }
+    await make_app(api, health, lambda: "")(scope, receive, send)
+    assert left.is_set()
+    assert made < 5000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from tests.store.samples import HERE, vpc
@@ -93,6 +94,16 @@ async def test_more_readers_than_connections_take_turns(store: Store) -> None:
             return await tx.list(Vpc)
 
     assert await asyncio.gather(*(read() for _ in range(50))) == [[vpc()]] * 50
+
+
+async def test_who_is_done_reading_keeps_nobody_from_it(store: Store) -> None:
+    async with AsyncExitStack() as held:
+        for _ in range(50):
+            tx = await held.enter_async_context(store.read(HERE))
+            assert await tx.list(Vpc) == []
+            await tx.done_reading()
+        with pytest.raises(ValueError, match="done reading"):
+            await tx.list(Vpc)
 
 
 async def test_a_reading_transaction_cannot_write(store: Store) -> None:

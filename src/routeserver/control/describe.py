@@ -38,6 +38,27 @@ class Page(Generic[R]):
         return shown
 
 
+@dataclass(frozen=True, slots=True)
+class Named(Generic[R]):
+    """Everything that a request names, before filters and pages."""
+
+    rows: Sequence[R]
+    tags: Mapping[str, Mapping[str, str]]
+
+    def page(self, params: Params, columns: Mapping[str, Column[R]]) -> Page[R]:
+        rows, filters = self.rows, params.get("Filters")
+        if filters:
+            passes = compile_filters(filters, columns)
+            rows = [row for row in rows if passes(_fields(row, columns), self.tags.get(row.id, {}))]
+        shown, token = page_of(
+            rows,
+            key=lambda row: (row.created_at, row.id),
+            max_results=params.get("MaxResults"),
+            next_token=params.get("NextToken"),
+        )
+        return Page(shown, self.tags, token)
+
+
 async def describe(
     call: Call,
     params: Params,
@@ -52,21 +73,23 @@ async def describe(
     Raises Refusal for ids that are malformed or missing, and Fault for an unknown filter or a bad
     token.
     """
+    named = await all_named(call, params, type_, ids_member, is_shown=is_shown)
+    return named.page(params, columns)
+
+
+async def all_named(
+    call: Call,
+    params: Params,
+    type_: type[R],
+    ids_member: str,
+    *,
+    is_shown: Callable[[R], bool] | None = None,
+) -> Named[R]:
+    """For who has to look at them before a filter can; otherwise as `describe`."""
     rows = await find_all(call, type_, params.get(ids_member))
     if is_shown is not None:
         rows = [row for row in rows if is_shown(row)]
-    tags = await call.tx.tags_of([row.id for row in rows])
-    filters = params.get("Filters")
-    if filters:
-        passes = compile_filters(filters, columns)
-        rows = [row for row in rows if passes(_fields(row, columns), tags.get(row.id, {}))]
-    shown, token = page_of(
-        rows,
-        key=lambda row: (row.created_at, row.id),
-        max_results=params.get("MaxResults"),
-        next_token=params.get("NextToken"),
-    )
-    return Page(shown, tags, token)
+    return Named(rows, await call.tx.tags_of([row.id for row in rows]))
 
 
 def known_filters(call: Call, columns: Mapping[str, Column[R]]) -> Mapping[str, Column[R]]:

@@ -26,6 +26,7 @@ from routeserver.domain.resources import (
 )
 from routeserver.domain.routing import Entry
 from routeserver.net.prefix import Prefix, parse_prefix
+from routeserver.net.sharded_dict import lasting_keys
 
 MANY: Final = 1000
 """Propagated routes of a table that are no longer shown in one go."""
@@ -55,7 +56,7 @@ async def with_runs(facts: TableFacts) -> TableFacts:
     if len(facts.propagated) <= MANY:
         return facts
     runs: list[list[Prefix]] = []
-    for part in slices(list(facts.propagated), SORTED_AT_ONCE):
+    for part in slices(lasting_keys(facts.propagated), SORTED_AT_ONCE):
         runs.append(sorted(part))
         await asyncio.sleep(0)
     return replace(facts, runs=runs)

@@ -16,7 +16,7 @@ from routeserver.domain.plan import Change, Tally, apply_to
 from routeserver.domain.routing import Entry
 from routeserver.domain.topology import Topology
 from routeserver.net.prefix import Prefix
-from routeserver.net.sharded_dict import ShardedDict
+from routeserver.net.sharded_dict import ShardedDict, ShardedView
 
 _NO_ROUTES: Final[Mapping[Prefix, Entry]] = MappingProxyType({})
 _NOTHING: Final[Mapping[Any, str]] = MappingProxyType({})
@@ -59,7 +59,7 @@ class MemoryDataPlane:
 
     def read(self, route_table_id: str) -> Mapping[Prefix, Entry]:
         table = self._tables.get(route_table_id)
-        return _NO_ROUTES if table is None else MappingProxyType(table)
+        return _NO_ROUTES if table is None else ShardedView(table)
 
     async def forget(self, route_table_id: str) -> None:
         table = self._tables.pop(route_table_id, None)

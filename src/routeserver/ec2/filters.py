@@ -72,6 +72,17 @@ def compile_filters(filters: Filters, names: Collection[str]) -> Predicate:
     return passes
 
 
+def exact_values(filters: Filters, name: str) -> set[str] | None:
+    """The values that the filters of this name leave; None when there is none or one has a
+    wildcard."""
+    left: set[str] | None = None
+    for one in filters:
+        values = one.get("Values") or ()
+        if one.get("Name") == name and not any(map(_has_wildcard, values)):
+            left = set(values) if left is None else left.intersection(values)
+    return left
+
+
 def _values_of(name: str, fields: Mapping[str, Field], tags: Mapping[str, str]) -> Collection[str]:
     if name in fields:
         field = fields[name]

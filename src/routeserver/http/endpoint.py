@@ -107,7 +107,7 @@ class Endpoint:
             if isinstance(body, bytes):
                 await _send(send, 200, body, heard.request_id)
             else:
-                await _send_pieces(send, body, heard.request_id)
+                await _send_pieces(receive, send, body, heard.request_id)
 
     def _record(self, heard: _Heard, refused: Fault | Refusal | None) -> None:
         if refused is not None and not heard.is_asked and self._count_refused is not None:
@@ -223,11 +223,25 @@ def _protocol_meant(signed: sigv4.SignedRequest | None) -> model.Protocol:
     return model.Protocol.QUERY if is_query else model.Protocol.EC2
 
 
-async def _send_pieces(send: Send, pieces: Iterator[bytes], request_id: str) -> None:
-    """With a turn of the event loop between two of them, and no faster than the client reads.
+async def _send_pieces(
+    receive: Receive, send: Send, pieces: Iterator[bytes], request_id: str
+) -> None:
+    """With a turn of the event loop between two of them, and no faster than the client reads; no
+    more are made for one that has gone.
 
     Whatever fails on the way cannot be told any more: the connection ends in the middle.
     """
+    # The request is here whole: all that can still come is that its client goes.
+    gone = asyncio.ensure_future(receive())
+    try:
+        await _send_while(lambda: not gone.done(), send, pieces, request_id)
+    finally:
+        gone.cancel()
+
+
+async def _send_while(
+    is_there: Callable[[], bool], send: Send, pieces: Iterator[bytes], request_id: str
+) -> None:
     headers = [*_HEADERS, (b"x-amzn-requestid", request_id.encode("ascii"))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     waiting: list[bytes] = []
@@ -238,6 +252,8 @@ async def _send_pieces(send: Send, pieces: Iterator[bytes], request_id: str) -> 
         if size >= PIECE_BYTES:
             await send({"type": "http.response.body", "body": b"".join(waiting), "more_body": True})
             await asyncio.sleep(0)
+            if not is_there():
+                return
             waiting, size = [], 0
     await send({"type": "http.response.body", "body": b"".join(waiting)})
 

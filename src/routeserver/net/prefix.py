@@ -10,6 +10,8 @@ constructors clear them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from enum import IntEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import Final, TypeAlias
@@ -71,3 +73,12 @@ def format_prefix(prefix: Prefix) -> str:
     # As IPv4Address writes it, in a fifth of the time: lists of routes are made of these.
     a, b, c, d, length = prefix.to_bytes(5, "big")
     return f"{a}.{b}.{c}.{d}/{length}"
+
+
+def parsed_prefixes(texts: Iterable[str]) -> set[Prefix]:
+    """What is no prefix is left out: it matches none."""
+    prefixes = set()
+    for text in texts:
+        with suppress(ValueError):
+            prefixes.add(parse_prefix(text))
+    return prefixes

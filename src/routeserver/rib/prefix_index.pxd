@@ -3,7 +3,8 @@ cimport cython
 
 cdef unsigned int LENGTH, UNUSED, CHANGED_AT
 cdef unsigned long long MASK, WORD
-cdef Py_ssize_t PREPARED, LAST_HASH, MOVES_A_PREFIX, FEWEST_MOVES
+cdef Py_ssize_t PREPARED, LAST_HASH, MOVES_A_PREFIX, FEWEST_MOVES, FEWEST_SAMPLED
+cdef unsigned int SAMPLE
 
 cdef extern from *:
     """
@@ -64,9 +65,13 @@ cdef class PrefixIndex:
     cdef void _move(self, long long count) except *
     @cython.locals(base=cython.size_t, i=cython.uint, number=object)
     cpdef prefix_of(self, unsigned int record)
-    @cython.locals(record=cython.uint, lowest=list, floor=cython.ulonglong,
-                   ceiling=cython.ulonglong, base=cython.size_t, upper=cython.ulonglong)
     cpdef list next_prefixes(self, last, Py_ssize_t count)
+    @cython.locals(record=cython.uint, step=cython.uint, sample=list, floor=cython.ulonglong,
+                   base=cython.size_t, upper=cython.ulonglong, place=Py_ssize_t)
+    cdef unsigned long long _ceiling(self, last, Py_ssize_t count) except? 0
+    @cython.locals(record=cython.uint, lowest=list, floor=cython.ulonglong, base=cython.size_t,
+                   upper=cython.ulonglong)
+    cdef list _lowest(self, last, Py_ssize_t count, unsigned long long ceiling)
     cdef unsigned long long _upper(self, prefix) except? 0
 
 @cython.locals(at=cython.uint, slot=cython.ulonglong, home=cython.uint)

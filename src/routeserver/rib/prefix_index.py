@@ -36,6 +36,9 @@ WORD = 0xFFFFFFFF
 MOVES_A_PREFIX = 8
 FEWEST_MOVES = 64
 
+SAMPLE = 4096
+FEWEST_SAMPLED = 16
+
 _NO_WORDS = array("I")
 _NO_SLOTS = array("Q")
 
@@ -311,32 +314,60 @@ class PrefixIndex:
 
     def next_prefixes(self, last: int, count: int) -> list[int]:
         """The `count` lowest prefixes behind `last`, in order: one look at the whole table and
-        memory for the answer alone.
+        memory for the answer alone, whatever order the prefixes came in.
+        """
+        ceiling = self._ceiling(last, count)
+        lowest = self._lowest(last, count, ceiling)
+        if len(lowest) < count and ceiling < MASK:
+            lowest = self._lowest(last, count, MASK)
+        return sorted([-number for number in lowest])
+
+    def _ceiling(self, last: int, count: int) -> int:
+        """Below it, going by a sample, are some more than `count` prefixes behind `last`: in a
+        table that came in descending order each one would be the lowest so far.
+        """
+        step = max(1, self.top // SAMPLE)
+        floor = self._upper(last)
+        sample: list[int] = []
+        for record in range(1, self.top, step):
+            base = record * self.stride
+            upper = self.records[base]
+            if self.width == 4:
+                upper = upper << 32 | self.records[base + 1]
+            if upper >= floor and not self.records[base + self.width] & UNUSED:
+                sample.append(upper)
+        place = 2 * (count // step) + FEWEST_SAMPLED
+        if place >= len(sample):
+            return MASK
+        sample.sort()
+        return sample[place]
+
+    def _lowest(self, last: int, count: int, ceiling: int) -> list[int]:
+        """A heap of the negatives: the highest of those found so far is on top. None is sought
+        whose upper half is above `ceiling`.
         """
         lowest: list[int] = []
         # The upper half of an address decides nearly always, and needs no long integer.
         floor = self._upper(last)
-        ceiling = MASK
         for record in range(1, self.top):
             base = record * self.stride
-            if self.records[base + self.width] & UNUSED:
-                continue
             upper = self.records[base]
             if self.width == 4:
                 upper = upper << 32 | self.records[base + 1]
-            if upper < floor or upper > ceiling:
+            if upper < floor or upper > ceiling or self.records[base + self.width] & UNUSED:
                 continue
             prefix = self.prefix_of(record)
             if prefix <= last:
                 continue
-            # A heap of the negatives: the highest of those found so far is on top.
             if len(lowest) < count:
                 heappush(lowest, -prefix)
             elif prefix < -lowest[0]:
                 heapreplace(lowest, -prefix)
+            else:
+                continue
             if len(lowest) == count:
                 ceiling = self._upper(-lowest[0])
-        return sorted([-number for number in lowest])
+        return lowest
 
     def _upper(self, prefix: int) -> int:
         """The address of an IPv4 prefix, the upper 64 bits of that of an IPv6 one."""

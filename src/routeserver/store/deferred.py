@@ -19,11 +19,12 @@ T = TypeVar("T")
 
 
 class Deferred:
-    __slots__ = ("_lease", "_waiting")
+    __slots__ = ("_is_closed", "_lease", "_waiting")
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
         self._waiting: list[Callable[[Connection], object]] = []
+        self._is_closed = False
 
     @property
     def dialect(self) -> str:
@@ -33,6 +34,8 @@ class Deferred:
         self._waiting.append(work)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
+        if self._is_closed:
+            raise ValueError("this transaction has said that it is done reading")
         waiting = self._taken()
         if waiting is None:
             return await self._lease.run(work)
@@ -42,6 +45,10 @@ class Deferred:
             return work(connection)
 
         return await self._lease.run(both)
+
+    def close(self) -> None:
+        """Somebody else has the connection now."""
+        self._is_closed = True
 
     async def commit(self) -> None:
         await self._lease.commit(self._taken())

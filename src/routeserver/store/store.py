@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self
 
@@ -71,9 +71,13 @@ class Store:
 
     @asynccontextmanager
     async def read(self, scope: Scope | None = None) -> AsyncIterator[Transaction]:
-        """A consistent view: what is committed while the block runs is not seen by it."""
-        async with self._engine.reader() as lease:
-            yield Transaction(lease, scope, writes=False)
+        """A consistent view: what is committed while the block runs is not seen by it.
+
+        Whoever has read everything and has more to do calls the transaction's `done_reading`.
+        """
+        async with AsyncExitStack() as held:
+            lease = await held.enter_async_context(self._engine.reader())
+            yield Transaction(lease, scope, writes=False, give_back=held.aclose)
 
     @asynccontextmanager
     async def write(self, scope: Scope | None = None) -> AsyncIterator[Transaction]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Final, TypeVar
@@ -52,11 +52,19 @@ class Transaction:
     is a mistake of the caller.
     """
 
-    __slots__ = ("_bound_scope", "_lease", "_writes", "changed", "scope")
+    __slots__ = ("_bound_scope", "_give_back", "_lease", "_writes", "changed", "scope")
 
-    def __init__(self, lease: Lease, scope: Scope | None, *, writes: bool) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        scope: Scope | None,
+        *,
+        writes: bool,
+        give_back: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._lease = Deferred(lease)
         self._writes = writes
+        self._give_back = give_back
         self.scope = scope
         self.changed = False
         """Whether anything was written so far."""
@@ -419,6 +427,15 @@ class Transaction:
     async def delete_plug(self, interface_id: str) -> None:
         bound = {"w_interface_id": interface_id}
         self._change_later(lambda connection: connection.execute(statements.DELETE_PLUG, bound))
+
+    # --- its end ----------------------------------------------------------------------------------
+
+    async def done_reading(self) -> None:
+        """There are few connections to read with: this one is for others from now on, and this
+        transaction not to be used any more."""
+        if self._give_back is not None:
+            self._lease.close()
+            await self._give_back()
 
     async def commit(self) -> None:
         """The store's to call, at the end of the block."""

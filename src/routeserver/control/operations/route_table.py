@@ -7,13 +7,13 @@ routes are shown as they are observed; they are nobody's rows.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 from routeserver.control import idempotency, tagging
 from routeserver.control.call import Answer, Call, Params
-from routeserver.control.describe import Column, describe
-from routeserver.control.lookup import find, find_all
+from routeserver.control.describe import Column, all_named
+from routeserver.control.lookup import find
 from routeserver.control.route_tables import TableFacts, facts_of, facts_of_one, with_runs
 from routeserver.control.unsupported import refuse_unsupported
 from routeserver.control.views import route_table as views
@@ -28,11 +28,12 @@ from routeserver.domain.resources import (
     Subnet,
     Vpc,
 )
-from routeserver.ec2.filters import Filters, compile_filters
+from routeserver.ec2.filters import Filters, compile_filters, exact_values
 from routeserver.ec2.response import LongAnswer
+from routeserver.net.prefix import parsed_prefixes
 
 LOOKED_AT: Final = 512
-"""Routes between two turns of the event loop; a millisecond or two."""
+"""Routes between two turns of the event loop; a millisecond at most."""
 
 ASSOCIATED: Final[Answer] = {"State": "associated"}
 
@@ -82,11 +83,12 @@ async def create_route_table(call: Call, params: Params) -> Answer:
 
 
 async def describe_route_tables(call: Call, params: Params) -> Answer:
-    tables = await find_all(call, RouteTable, params.get("RouteTableIds"))
-    facts = await facts_of(call, tables)
+    named = await all_named(call, params, RouteTable, "RouteTableIds")
+    facts = await facts_of(call, named.rows)
+    await call.tx.done_reading()
     asked = [one for one in params.get("Filters", ()) if one.get("Name") in ROUTE_FILTERS]
     values = await _route_values(facts, asked) if asked else {}
-    page = await describe(call, params, RouteTable, "RouteTableIds", _filters(facts, values))
+    page = named.page(params, _filters(facts, values))
     shown = {row.id: await with_runs(facts[row.id]) for row in page.rows}
     answer = page.answer(
         "RouteTables", lambda row, tags: views.route_table(row, shown[row.id], tags)
@@ -95,31 +97,34 @@ async def describe_route_tables(call: Call, params: Params) -> Answer:
     return LongAnswer(answer) if is_long else answer
 
 
-Values: TypeAlias = Mapping[str, Mapping[str, Collection[str]]]
-"""What the routes of a table have of a member and some filter lets pass, by member and table id."""
+Values: TypeAlias = Mapping[str, Mapping[str, Sequence[str]]]
+"""What some routes of a table have of a member, by member and table id."""
 
 
 async def _route_values(facts: Mapping[str, TableFacts], asked: Filters) -> Values:
-    """What passes a filter, looked for once, with a turn of the event loop now and then.
+    """One value that passes, for each table and filter that have one: a table is described for
+    having any such route.
 
-    Raises Fault as `compile_filters` does.
+    Destinations without a wildcard are looked up; everything else is looked for, with a turn of the
+    event loop now and then. Raises Fault as `compile_filters` does.
     """
-    tests = [
-        (one["Name"], ROUTE_FILTERS[one["Name"]], compile_filters([one], ROUTE_FILTERS))
-        for one in asked
-    ]
-    found: dict[str, dict[str, set[str]]] = {
-        member: {table_id: set() for table_id in facts} for _, member, _ in tests
+    found: dict[str, dict[str, list[str]]] = {
+        ROUTE_FILTERS[one["Name"]]: {table_id: [] for table_id in facts} for one in asked
     }
-    number = 0
-    for table_id, known in facts.items():
-        for route in views.routes(await with_runs(known)):
-            for name, member, passes in tests:
-                if member in route and passes({name: route[member]}, {}):
-                    found[member][table_id].add(route[member])
-            number += 1
-            if not number % LOOKED_AT:
-                await asyncio.sleep(0)
+    for one in asked:
+        name = one["Name"]
+        member, passes = ROUTE_FILTERS[name], compile_filters([one], ROUTE_FILTERS)
+        exact = exact_values([one], name) if member in views.DESTINATIONS else None
+        prefixes = None if exact is None else parsed_prefixes(exact)
+        number = 0
+        for table_id, known in facts.items():
+            for value in views.values(known, member, prefixes):
+                number += 1
+                if not number % LOOKED_AT:
+                    await asyncio.sleep(0)
+                if value is not None and passes({name: value}, {}):
+                    found[member][table_id].append(value)
+                    break
     return found
 
 
@@ -132,7 +137,7 @@ def _filters(facts: Mapping[str, TableFacts], values: Values) -> dict[str, Colum
         ]
 
     def of_routes(member: str) -> Column[RouteTable]:
-        return lambda row: tuple(values[member][row.id])
+        return lambda row: values[member][row.id]
 
     return {
         "association.gateway-id": of_associations("gateway_id"),

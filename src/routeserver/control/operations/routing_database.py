@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -20,10 +19,10 @@ from routeserver.control.observed import RouteView
 from routeserver.control.views import route_server as views
 from routeserver.domain import rules
 from routeserver.domain.resources import RouteServer
-from routeserver.ec2.filters import Filters, compile_filters
+from routeserver.ec2.filters import Filters, compile_filters, exact_values
 from routeserver.ec2.paging import decode_token, encode_token
 from routeserver.net.address import format_address
-from routeserver.net.prefix import Prefix, format_prefix, parse_prefix
+from routeserver.net.prefix import Prefix, format_prefix, parsed_prefixes
 
 PAGE_SIZE: Final = 1000
 """Routes in a page when the caller names no MaxResults; the model's own maximum."""
@@ -33,7 +32,6 @@ LOOKED_AT: Final = 256
 
 PREFIX_FILTER: Final = "prefix"
 PEER_FILTER: Final = "route-server-peer-id"
-WILDCARDS: Final = frozenset("*?\\")
 
 FILTERS: Final[dict[str, Callable[[RouteView], Any]]] = {
     PREFIX_FILTER: lambda view: format_prefix(view.prefix),
@@ -47,6 +45,7 @@ FILTERS: Final[dict[str, Callable[[RouteView], Any]]] = {
 async def get_route_server_routing_database(call: Call, params: Params) -> Answer:
     server = await find(call, RouteServer, params["RouteServerId"])
     rules.require_not_deleted(server)
+    await call.tx.done_reading()
     after: tuple[Prefix, str] | None = None
     if params.get("NextToken"):
         prefix, peer_id = decode_token(params["NextToken"], (int, str))
@@ -73,7 +72,7 @@ async def _wanted(
     """
     passes = compile_filters(filters, FILTERS)
     routes = call.observed.routes(
-        server_id, after, prefixes=_prefixes(filters), peer_ids=_exact(filters, PEER_FILTER)
+        server_id, after, prefixes=_prefixes(filters), peer_ids=exact_values(filters, PEER_FILTER)
     )
     found: list[RouteView] = []
     for number, view in enumerate(routes, 1):
@@ -90,24 +89,6 @@ async def _wanted(
     return found
 
 
-def _exact(filters: Filters, name: str) -> set[str] | None:
-    """The values that the filter of this name leaves; None when there is none or one has a
-    wildcard."""
-    left: set[str] | None = None
-    for one in filters:
-        values = one.get("Values") or ()
-        if one.get("Name") == name and not any(set(value) & WILDCARDS for value in values):
-            left = set(values) if left is None else left.intersection(values)
-    return left
-
-
 def _prefixes(filters: Filters) -> set[Prefix] | None:
-    """What is no prefix matches none."""
-    texts = _exact(filters, PREFIX_FILTER)
-    if texts is None:
-        return None
-    prefixes = set()
-    for text in texts:
-        with suppress(ValueError):
-            prefixes.add(parse_prefix(text))
-    return prefixes
+    texts = exact_values(filters, PREFIX_FILTER)
+    return None if texts is None else parsed_prefixes(texts)

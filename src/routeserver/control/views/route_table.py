@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from heapq import merge
+from typing import Final
 
 from routeserver.control.call import Answer
 from routeserver.control.prefix_lists import ID_PREFIX
@@ -14,6 +15,10 @@ from routeserver.domain.routing import Entry
 from routeserver.domain.vpc_rules import local_destinations
 from routeserver.ec2.response import LongList
 from routeserver.net.prefix import Prefix, format_prefix, parse_prefix
+from routeserver.net.sharded_dict import lasting_keys
+
+DESTINATIONS: Final = frozenset({"DestinationCidrBlock", "DestinationIpv6CidrBlock"})
+"""The members of a route of which each prefix has its own."""
 
 
 def route_table(row: RouteTable, facts: TableFacts, tags: Mapping[str, str]) -> Answer:
@@ -44,6 +49,52 @@ def association(link: RouteTableAssociation) -> Answer:
 
 def routes(facts: TableFacts) -> Iterator[Answer]:
     """Local routes, then static ones as they were made, then propagated ones by prefix."""
+    yield from _made_here(facts)
+    if not facts.propagated:
+        return
+    occupied = _occupied(facts)
+    for prefix in sorted(facts.propagated) if facts.runs is None else merge(*facts.runs):
+        # The moment between a static route's birth and the propagated one's removal shows only the
+        # static one.
+        entry = None if prefix in occupied else facts.propagated.get(prefix)
+        if entry is not None:
+            yield _propagated(prefix, entry, facts)
+
+
+def values(
+    facts: TableFacts, member: str, prefixes: Collection[Prefix] | None = None
+) -> Iterator[str | None]:
+    """The member of every route, in no order; with `prefixes`, of the propagated ones to these.
+
+    Propagated routes that lead the same way differ in their destination alone: where something
+    else is asked, and where they have none, None comes in their place. The reader may be long on
+    its way between two values.
+    """
+    for route in _made_here(facts):
+        yield route.get(member)
+    occupied = _occupied(facts) if facts.propagated else frozenset()
+    told: dict[int, Entry] = {}  # held here, no other entry can have its id
+    for prefix in lasting_keys(facts.propagated) if prefixes is None else prefixes:
+        entry = None if prefix in occupied else facts.propagated.get(prefix)
+        if entry is None:
+            yield None
+        elif member in DESTINATIONS:
+            yield _destination(format_prefix(prefix)).get(member)
+        elif id(entry) in told:
+            yield None
+        else:
+            told[id(entry)] = entry
+            yield _propagated(prefix, entry, facts).get(member)
+
+
+def _occupied(facts: TableFacts) -> frozenset[Prefix]:
+    """What local and static routes have, before any propagated one."""
+    static = (each.destination for each in facts.static)
+    blocks = (*local_destinations(facts.vpc), *(s for s in static if not s.startswith(ID_PREFIX)))
+    return facts.listed.union(map(parse_prefix, blocks))
+
+
+def _made_here(facts: TableFacts) -> Iterator[Answer]:
     static = {route.destination: route for route in facts.static}
     local = local_destinations(facts.vpc)
     for destination in local:
@@ -60,16 +111,6 @@ def routes(facts: TableFacts) -> Iterator[Answer]:
                 **_static_target(route, facts),
                 "Origin": "CreateRoute",
             }
-    if not facts.propagated:
-        return
-    blocks = (*local, *(each for each in static if not each.startswith(ID_PREFIX)))
-    occupied = facts.listed.union(map(parse_prefix, blocks))
-    for prefix in sorted(facts.propagated) if facts.runs is None else merge(*facts.runs):
-        # The moment between a static route's birth and the propagated one's removal shows only the
-        # static one.
-        entry = None if prefix in occupied else facts.propagated.get(prefix)
-        if entry is not None:
-            yield _propagated(prefix, entry, facts)
 
 
 def _destination(text: str) -> Answer:
