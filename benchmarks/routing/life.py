@@ -60,6 +60,8 @@ class Life:
             before = time.monotonic()
             self.daemon.counts()
             times.append(time.monotonic() - before)
+            # As far apart as they will be: after a pause it is not in the caches any more.
+            time.sleep(SHORTEST_PAUSE_S)
         self.cpu_per_look_s = (self.cpu() - cpu) / len(times)
         self.pause_s = max(SHORTEST_PAUSE_S, PAUSE_PER_LOOK * median(times))
         self.results["resolution"] = self.pause_s
