@@ -43,9 +43,11 @@ class Life:
         """What is left of the longest time that a life may take."""
         return max(1.0, self.ends_at - time.monotonic())
 
-    def settle(self) -> None:
-        """What a new session has left to do comes to an end."""
+    def settle(self) -> float:
+        """What a new session has left to do comes to an end; how long that was given."""
+        before = time.monotonic()
         time.sleep(_SETTLE_S)
+        return time.monotonic() - before
 
     def calibrate(self) -> None:
         """To be called while the daemon is idle: learns what a look costs.
@@ -60,23 +62,26 @@ class Life:
             before = time.monotonic()
             self.daemon.counts()
             times.append(time.monotonic() - before)
+            # As far apart as they will be: after a pause it is not in the caches any more.
+            time.sleep(SHORTEST_PAUSE_S)
         self.cpu_per_look_s = (self.cpu() - cpu) / len(times)
         self.pause_s = max(SHORTEST_PAUSE_S, PAUSE_PER_LOOK * median(times))
         self.results["resolution"] = self.pause_s
 
+    def sees(self, look: Callable[[Counts], bool]) -> bool:
+        """One look: are the daemon's counts as wanted?"""
+        self.looks += 1
+        self.daemon.check()
+        self.feeding.check()
+        return look(self.daemon.counts())
+
     def reach(self, what: str, look: Callable[[Counts], bool]) -> float:
         """When the daemon's counts were first as wanted."""
-
-        def there() -> bool:
-            self.looks += 1
-            self.daemon.check()
-            self.feeding.check()
-            return look(self.daemon.counts())
 
         try:
             return poll(
                 f"{self.daemon.name}: {what}",
-                there,
+                lambda: self.sees(look),
                 seconds=self.patience_s,
                 pause_s=self.pause_s,
                 pause_per_look=PAUSE_PER_LOOK if self.daemon.walks else 1.0,
