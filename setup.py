@@ -13,7 +13,6 @@ from setuptools import Extension, setup
 KERNELS = (
     "routeserver.bgp.plain",
     "routeserver.bgp.plain_list",
-    "routeserver.bgp.set_index",
     "routeserver.net.attribute_set",
     "routeserver.rib.choices",
     "routeserver.rib.paths",

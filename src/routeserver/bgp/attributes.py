@@ -18,7 +18,6 @@ from routeserver.bgp.attribute_values import AttributeCode, Fields, Verdict, res
 from routeserver.bgp.errors import ErrorCode, Notification, UpdateError
 from routeserver.bgp.messages import AS_TRANS
 from routeserver.bgp.next_hop import NextHop, refusal_of
-from routeserver.bgp.set_index import SetIndex
 from routeserver.bgp.verdicts import EXTENDED_LENGTH
 from routeserver.net.attribute_set import AttributeSet
 from routeserver.net.path import PathAttributes, RawAttribute
@@ -77,8 +76,8 @@ class AttributeTable:
     """
 
     def __init__(self, context: DecodeContext) -> None:
-        self.plain = SetIndex()
-        self.plain_mp = SetIndex()
+        self.plain: dict[bytes, AttributeSet] = {}
+        self.plain_mp: dict[bytes, AttributeSet] = {}
         self.entries: dict[ListKey, DecodedAttributes] = {}
         self._context = context
         self._octets = 0
@@ -142,7 +141,7 @@ class AttributeTable:
 
     def forget(self, raw: bytes) -> None:
         # A list with MP_REACH_NLRI is never in `plain`, one without never in `plain_mp`.
-        if self.plain.remove(raw) or self.plain_mp.remove(raw):
+        if self.plain.pop(raw, None) is not None or self.plain_mp.pop(raw, None) is not None:
             self._octets -= len(raw) + _PLAIN_OCTETS
 
     def forget_all(self) -> None:

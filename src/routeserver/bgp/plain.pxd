@@ -1,7 +1,6 @@
 # The C types of plain.py; only the compiler reads them.
 cimport cython
 from routeserver.bgp.plain_list cimport PlainList
-from routeserver.bgp.set_index cimport SetIndex
 from routeserver.net.attribute_set cimport AttributeSet, plain_set
 
 cdef bytes MARKER, MP_REACH_16, MP_REACH_32
@@ -10,13 +9,13 @@ cdef unsigned int UPDATE, SMALLEST, EXTENDED, FIRST_MULTICAST, MP_REACH, MP_UNRE
 @cython.final
 cdef class RouteReader:
     cdef object _table
-    cdef SetIndex plain, plain_mp
+    cdef dict plain, plain_mp
     cdef PlainList judge
     cdef bint ipv4, ipv6, is_ipv6, is_compiled, has_any_well_known
     cdef public unsigned int max_octets
     cdef list batches, sets, ends, found
-    cdef Py_ssize_t used, count, added_lists, added_octets, size, ahead_at
-    cdef bytes reach, reach_alone, ahead
+    cdef Py_ssize_t used, count, added_lists, added_octets
+    cdef bytes reach, reach_alone
     cdef const unsigned char* octets
     cdef object _words
     cdef unsigned int[::1] words
@@ -30,8 +29,6 @@ cdef class RouteReader:
                    raw=bytes, attribute_set=AttributeSet)
     cdef bint _take_update(self, bytes data, Py_ssize_t start,
                            Py_ssize_t end) except -1
-    @cython.locals(first=Py_ssize_t, nlri=Py_ssize_t)
-    cdef void _look_ahead(self, Py_ssize_t at) except *
     cdef bint _withdraw4(self, Py_ssize_t start, Py_ssize_t end) except -1
     @cython.locals(at=Py_ssize_t, flags=cython.uint, value=Py_ssize_t, length=Py_ssize_t,
                    stop=Py_ssize_t, code=cython.uint)

@@ -17,7 +17,6 @@ from typing import Protocol
 
 from routeserver.bgp import nlri_patterns
 from routeserver.bgp.plain_list import PlainList
-from routeserver.bgp.set_index import SetIndex
 from routeserver.net.attribute_set import AttributeCodec, AttributeSet, plain_set
 from routeserver.net.prefix import IPV6_BIT, Family, Prefix
 from routeserver.net.route_batch import RouteBatch, to_words
@@ -39,12 +38,12 @@ FIRST_MULTICAST = 0xE0000000
 
 
 class SetTable(AttributeCodec, Protocol):
-    """What a session knows about attribute lists; both indexes are read directly. Apart, because a
+    """What a session knows about attribute lists; both dicts are read directly. Apart, because a
     list that is around the routes of MP_REACH_NLRI may have the octets of one that is around none.
     """
 
-    plain: SetIndex
-    plain_mp: SetIndex
+    plain: dict[bytes, AttributeSet]
+    plain_mp: dict[bytes, AttributeSet]
 
     def note_plain(self, lists: int, octets: int) -> None:
         """So many lists, of so many octets together, were added."""
@@ -86,10 +85,6 @@ class RouteReader:
         """Of lists that `table` has not been told of."""
         self.octets = b""
         """What is being read; good while `read` runs."""
-        self.size = 0
-        self.ahead = b""
-        self.ahead_at = 0
-        """The list of the message that comes next, and where it begins; 0 for none."""
         self._words = array("I", bytes(4 * 1024))
         self.words = self._words
 
@@ -100,8 +95,7 @@ class RouteReader:
         none, or is not all there, begins.
         """
         self.octets = octets = data
-        self.size = size = len(data)
-        self.ahead_at = 0
+        size = len(data)
         while size - position >= SMALLEST:
             length = octets[position + 16] << 8 | octets[position + 17]
             if (
@@ -157,10 +151,8 @@ class RouteReader:
             return withdrawn > 0 and nlri == end and self._withdraw4(start + 2, middle)
         if nlri == end:
             return withdrawn == 0 and self.ipv6 and self._take_mp(data, first, end)
-        raw = self.ahead if self.ahead_at == first else self.octets[first:nlri]
-        if self.is_compiled:
-            self._look_ahead(end)
-        attribute_set = self.plain.find(raw)
+        raw = self.octets[first:nlri]
+        attribute_set = self.plain.get(raw)
         if attribute_set is None:
             attribute_set = self._make(raw, False)
             if attribute_set is None:
@@ -172,18 +164,6 @@ class RouteReader:
             return False
         self._end_run(attribute_set)
         return True
-
-    def _look_ahead(self, at: int) -> None:
-        """Have the place of the next message's list fetched, if it is one like most."""
-        first = at + SMALLEST
-        if first > self.size or self.octets[at + 18] != UPDATE:
-            return
-        nlri = first + (self.octets[at + 21] << 8 | self.octets[at + 22])
-        # A number of withdrawn octets that is not 0 has the list elsewhere.
-        if first < nlri < self.size and self.octets[at + 19] == self.octets[at + 20] == 0:
-            self.ahead = self.octets[first:nlri]
-            self.ahead_at = first
-            self.plain.prepare(self.ahead)
 
     def _withdraw4(self, start: int, end: int) -> bool:
         self._turn_to(False)
@@ -245,7 +225,7 @@ class RouteReader:
         raw = self.reach_alone + self.octets[stop:end]
         if at > first:
             raw = self.octets[first:at] + raw
-        attribute_set = self.plain_mp.find(raw)
+        attribute_set = self.plain_mp.get(raw)
         if attribute_set is None:
             attribute_set = self._make(raw, True)
             if attribute_set is None:
@@ -265,9 +245,9 @@ class RouteReader:
         self.added_lists += 1
         self.added_octets += len(raw)
         if mp:
-            self.plain_mp.add(made)
+            self.plain_mp[raw] = made
         else:
-            self.plain.add(made)
+            self.plain[raw] = made
         return made
 
     # --- prefixes ---------------------------------------------------------------------------------
