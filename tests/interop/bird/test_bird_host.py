@@ -60,6 +60,10 @@ def machine(folder: Path) -> Iterator[tuple[Link, Server]]:
                 server.stop()
 
 
+def peer_states(site: Site) -> set[str]:
+    return {peer["State"] for peer in site.ec2.describe_route_server_peers()["RouteServerPeers"]}
+
+
 def test_an_endpoint_lives_on_the_interface_and_routes_stand_in_the_kernel(
     tmp_path: Path,
 ) -> None:
@@ -93,6 +97,9 @@ def test_an_endpoint_lives_on_the_interface_and_routes_stand_in_the_kernel(
             bird.daemon.kill()
         eventually("the route is gone", routes, lambda there: PREFIX not in there)
         site.remove_appliances()
+        eventually(
+            "the peers are gone", lambda: peer_states(site), lambda found: found == {"deleted"}
+        )
         site.ec2.delete_route_server_endpoint(RouteServerEndpointId=site.endpoint_id)
         eventually("the address is gone", addresses, lambda there: there == before)
 
