@@ -4,7 +4,7 @@ there is besides best paths where a data plane asks for that."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address
 
 import pytest
@@ -15,6 +15,7 @@ from routeserver.control.reconcile import bulk
 from routeserver.control.reconcile import tables as under_test
 from routeserver.control.reconcile.tables import Owners, RouteTables
 from routeserver.dataplane.memory import MemoryDataPlane
+from routeserver.domain.plan import Tally
 from routeserver.domain.routing import Alternative, Entry, TableIntent, desired
 from routeserver.net.attribute_set import AttributeSet, set_of
 from routeserver.net.path import Origin, PathAttributes
@@ -33,6 +34,22 @@ PEERS = ("rsp-a", "rsp-b", "rsp-c")
 
 class Curious(MemoryDataPlane):
     wants_alternatives = True
+
+
+class Listening(Curious):
+    def __init__(self) -> None:
+        super().__init__()
+        self.assigned: list[Prefix] = []
+
+    async def assign(
+        self,
+        route_table_id: str,
+        prefixes: Sequence[Prefix],
+        numbers: Sequence[int],
+        entries: Sequence[Entry | None],
+    ) -> Tally:
+        self.assigned += prefixes
+        return await super().assign(route_table_id, prefixes, numbers, entries)
 
 
 def an_intent(occupied: set[Prefix] | None = None, limit: int | None = None) -> TableIntent:
@@ -156,6 +173,18 @@ async def test_a_lost_runner_up_is_found_by_looking_again(
     await tables.settled()
     assert dict(tables.read("rtb-1")) == dict.fromkeys(V4, entry())
     assert "route_table_changed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_deciding", [True, False])
+async def test_what_is_not_decided_yet_clears_nothing_away(is_deciding: bool) -> None:
+    """After a restart a plane may hold routes of an earlier life, which nobody here knows of."""
+    rib = two_peers()
+    plane = Listening()
+    tables = RouteTables(plane, lambda _: rib.fib, lambda _: is_deciding)
+    await tables.converge({"rtb-1": an_intent()}, OWNERS)
+    tables.routes_touched("rs-1", RouteBatch.of(Family.IPV4, [(a_set(0, 0), V4)]))
+    await tables.settled()
+    assert plane.assigned == ([] if is_deciding else list(V4))
 
 
 async def test_alternatives_end_with_the_first_other_interface_and_lead_somewhere() -> None:

@@ -195,6 +195,10 @@ class RouteTables:
                 self._touched.popleft()
             return
         prefixes = dict.fromkeys(prefixes_of(*words))
+        if self._is_deciding(server_id):
+            # What is not decided yet is no reason to clear away what stands of an earlier life.
+            best = self._fib_of(server_id)
+            prefixes = {prefix: None for prefix in prefixes if prefix in best}
         # A peer may say something of a prefix twice.
         is_once = len(prefixes) == words[3] - words[2]
         for table_id in self.tables_of(server_id):
