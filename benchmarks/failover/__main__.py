@@ -60,7 +60,8 @@ def main() -> int:
     print(f"\n{report.table(rounds)}\n")
     for verdict in report.verdicts(rounds):
         print("holds  " if verdict.holds else "FAILS  ", verdict.what)
-        failed = failed or not verdict.holds
+        # A single round beside other work says whether it works, not how fast it is.
+        failed = failed or not (verdict.holds or arguments.smoke)
     if arguments.results:
         _write(arguments.results, rounds)
     return int(failed)
@@ -72,7 +73,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--routes", type=_numbers, default=(100, 100_000))
     parser.add_argument("--ways", type=_words, default=WAYS, help=", ".join(WAYS))
     parser.add_argument("--load", type=int, default=0, help="so many routes while BFD is watched")
-    parser.add_argument("--smoke", action="store_true", help="one round at 100 routes")
+    parser.add_argument("--smoke", action="store_true", help="does it run? one round at 100 routes")
     parser.add_argument("--results", type=Path, help="write all samples here, as JSON")
     arguments = parser.parse_args()
     if arguments.smoke:
