@@ -14,6 +14,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from routeserver.store.engine import Lease
+from routeserver.store.steps import Step, perform
 
 T = TypeVar("T")
 
@@ -23,25 +24,25 @@ class Deferred:
 
     def __init__(self, lease: Lease) -> None:
         self._lease = lease
-        self._waiting: list[Callable[[Connection], object]] = []
+        self._waiting: list[Step] = []
         self._is_closed = False
 
     @property
     def dialect(self) -> str:
         return self._lease.dialect
 
-    def later(self, work: Callable[[Connection], object]) -> None:
-        self._waiting.append(work)
+    def later(self, step: Step) -> None:
+        self._waiting.append(step)
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         if self._is_closed:
             raise ValueError("this transaction has said that it is done reading")
-        waiting = self._taken()
-        if waiting is None:
+        if not self._waiting:
             return await self._lease.run(work)
+        waiting = self._taken()
 
         def both(connection: Connection) -> T:
-            waiting(connection)
+            perform(waiting, connection)
             return work(connection)
 
         return await self._lease.run(both)
@@ -53,13 +54,6 @@ class Deferred:
     async def commit(self) -> None:
         await self._lease.commit(self._taken())
 
-    def _taken(self) -> Callable[[Connection], None] | None:
-        if not self._waiting:
-            return None
+    def _taken(self) -> list[Step]:
         steps, self._waiting = self._waiting, []
-
-        def work(connection: Connection) -> None:
-            for step in steps:
-                step(connection)
-
-        return work
+        return steps

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection
+
+from routeserver.store.steps import Step
 
 T = TypeVar("T")
 
@@ -20,8 +22,8 @@ class Lease(Protocol):
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Executes `work` where the connection lives. Raises StoreError."""
 
-    async def commit(self, first: Callable[[Connection], None] | None = None) -> None:
-        """Executes `first` in the transaction, when given, and commits it."""
+    async def commit(self, steps: Sequence[Step] = ()) -> None:
+        """Executes the steps in the transaction and commits it."""
 
 
 class Engine(Protocol):

@@ -2,28 +2,33 @@
 
 A commit waits for the disk, and nothing can be written meanwhile. So a writer's turn ends when its
 work is handed to the connection's thread, and the thread commits when nothing more waits to be
-done: under load one commit serves many. Everyone's work is a savepoint of the shared transaction
-and can fail alone. Nobody's block ends before the commit that holds its work is on the disk; when
-that fails, it fails for all of them.
+done: under load one commit serves many. Whoever has asked the database nothing before, as most have
+not, is finished together with others: in one savepoint and by statements that serve them all. When
+that fails, and for everyone else, a writer's work is a savepoint of its own in the shared
+transaction and can fail alone. Nobody's block ends before the commit that holds its work is on the
+disk; when that fails, it fails for all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import groupby
 from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from routeserver.store.driver import begun, commit, driver_of, rollback
 from routeserver.store.errors import StoreError, translated
+from routeserver.store.steps import Step, merged, perform
 
 T = TypeVar("T")
 
 MOST: Final = 64
-"""Writers that share a commit at most."""
+"""After so many writers the thread commits, whatever else waits; at most so many more share it."""
 LONGEST_S: Final = 0.02
 """How long the first of them may wait for others while there is more to do."""
 
@@ -61,17 +66,22 @@ class Turn:
         self._is_alone = True
         self.is_over = False
 
+    @property
+    def has_begun(self) -> bool:
+        """For the thread: whether there is anything of it in the database."""
+        return self._began
+
     async def run(self, work: Callable[[Connection], T]) -> T:
         def step(connection: Connection) -> T:
             self._begin(connection)
             return work(connection)
 
-        self._group.hand_over()
+        self._group.end_batch()
         return await self._group.thread.run(step)
 
-    async def commit(self, first: Callable[[Connection], None] | None = None) -> None:
+    async def commit(self, steps: Sequence[Step] = ()) -> None:
         """Cancelled while it waits, what was written may be kept."""
-        member = _Member(self, first, asyncio.get_running_loop().create_future())
+        member = _Member(self, steps, asyncio.get_running_loop().create_future())
         self.is_over = True
         self._group.finished(member)
         with translated(self._group.thread.what):
@@ -92,11 +102,11 @@ class Turn:
             raw.execute(_SAVEPOINT)
         self._began = True
 
-    def finish(self, connection: Connection, first: Callable[[Connection], None] | None) -> bool:
+    def finish(self, connection: Connection, steps: Sequence[Step]) -> bool:
         """Whether there is anything to commit."""
-        if first is not None:
+        if steps:
             self._begin(connection)
-            first(connection)
+            perform(steps, connection)
         if self._began and not self._is_alone:
             driver_of(connection).execute(_RELEASE)
         return self._began
@@ -116,17 +126,39 @@ class Turn:
 class _Member:
     """A turn that is over, and who waits for its commit."""
 
-    __slots__ = ("first", "told", "turn")
+    __slots__ = ("steps", "told", "turn")
 
-    def __init__(
-        self,
-        turn: Turn,
-        first: Callable[[Connection], None] | None,
-        told: asyncio.Future[None],
-    ) -> None:
+    def __init__(self, turn: Turn, steps: Sequence[Step], told: asyncio.Future[None]) -> None:
         self.turn = turn
-        self.first = first
+        self.steps = steps
         self.told = told
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether all it does is in its steps: these can be taken back and done again."""
+        return bool(self.steps) and not self.turn.has_begun
+
+
+class _Batch:
+    """Turns that ended one after the other, until the thread takes them."""
+
+    def __init__(self) -> None:
+        self._members: list[_Member] = []
+        self._is_taken = False
+        self._lock = threading.Lock()
+
+    def add(self, member: _Member) -> bool:
+        """Whether it is still taken along."""
+        with self._lock:
+            if self._is_taken or len(self._members) >= MOST:
+                return False
+            self._members.append(member)
+            return True
+
+    def take(self) -> list[_Member]:
+        with self._lock:
+            self._is_taken = True
+            return self._members
 
 
 class GroupCommit:
@@ -134,8 +166,8 @@ class GroupCommit:
         self.thread = thread
         self.turns = asyncio.Lock()
         """First come, first served."""
-        self._finished: list[_Member] = []
-        """Whose turn is over, before the thread knows."""
+        self._batch: _Batch | None = None
+        """What the thread was last asked to do, if that was to finish turns."""
         # What follows is the thread's.
         self._uncommitted: list[_Member] = []
         self._first_at = 0.0
@@ -155,40 +187,63 @@ class GroupCommit:
                 self.turns.release()
 
     def finished(self, member: _Member) -> None:
-        """Ends the member's turn. Those who end theirs at one moment go to the thread together."""
-        if not self._finished:
-            asyncio.get_running_loop().call_soon(self.hand_over)
-        self._finished.append(member)
+        """Ends the member's turn. Those who end theirs while the thread is busy go to it
+        together."""
         self.turns.release()
+        if self._batch is not None and self._batch.add(member):
+            return
+        self._batch = batch = _Batch()
+        batch.add(member)
+        try:
+            self.thread.soon(lambda connection: self._perform(connection, batch.take()))
+        except StoreError as closed:
+            _settle([member], closed)
 
-    def hand_over(self) -> None:
-        """To be called before anything else is asked of the thread."""
-        if self._finished:
-            members, self._finished = self._finished, []
-            try:
-                self.thread.soon(lambda connection: self._perform(connection, members))
-            except StoreError as closed:
-                _settle(members, closed)
+    def end_batch(self) -> None:
+        """To be called before anything else is asked of the thread: turns that end later come after
+        it."""
+        self._batch = None
 
     # --- in the thread ----------------------------------------------------------------------------
 
     def _perform(self, connection: Connection, members: Sequence[_Member]) -> None:
-        for member in members:
-            try:
-                has_begun = member.turn.finish(connection, member.first)
-            except BaseException as error:
-                self._undo(connection, member.turn, error)
-                _tell([member], error)
-            else:
-                if not has_begun:
-                    _tell([member], None)
-                    continue
-                if not self._uncommitted:
-                    self._first_at = time.monotonic()
-                self._uncommitted.append(member)
-                if len(self._uncommitted) >= MOST:
-                    self._commit(connection)
+        for is_fresh, following in groupby(members, lambda member: member.is_fresh):
+            some = list(following)
+            if is_fresh and len(some) > 1 and self._finished_as_one(connection, some):
+                continue
+            for member in some:
+                self._finish(connection, member)
         self._commit_when_due(connection)
+
+    def _finished_as_one(self, connection: Connection, members: Sequence[_Member]) -> bool:
+        """Whether all went well; otherwise nothing of it has happened."""
+        together = Turn(self)
+        try:
+            together.finish(connection, merged(step for each in members for step in each.steps))
+        except BaseException as error:
+            self._undo(connection, together, error)
+            return False
+        self._keep(connection, members)
+        return True
+
+    def _finish(self, connection: Connection, member: _Member) -> None:
+        try:
+            has_begun = member.turn.finish(connection, member.steps)
+        except BaseException as error:
+            self._undo(connection, member.turn, error)
+            _tell([member], error)
+            return
+        if has_begun:
+            self._keep(connection, [member])
+        else:
+            _tell([member], None)
+
+    def _keep(self, connection: Connection, members: Sequence[_Member]) -> None:
+        if not self._uncommitted:
+            self._first_at = time.monotonic()
+        self._uncommitted += members
+        if len(self._uncommitted) >= MOST:
+            self._commit(connection)
 
     def _give_up(self, connection: Connection, turn: Turn) -> None:
         self._undo(connection, turn, None)

@@ -9,7 +9,7 @@ a commit under way then may have happened without anybody being told.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from routeserver.store.errors import StoreError, translate
 from routeserver.store.migrate import migrate
+from routeserver.store.steps import Step, perform
 
 _DRIVERS: tuple[type[Exception], ...] = ()
 """What connecting raises past SQLAlchemy."""
@@ -59,10 +60,10 @@ class PostgresLease:
         with _translated(self.what):
             return await self.connection.run_sync(work)
 
-    async def commit(self, first: Callable[[Connection], None] | None = None) -> None:
+    async def commit(self, steps: Sequence[Step] = ()) -> None:
         with _translated(self.what):
-            if first is not None:
-                await self.connection.run_sync(first)
+            if steps:
+                await self.connection.run_sync(lambda connection: perform(steps, connection))
             await self.connection.commit()
 
 

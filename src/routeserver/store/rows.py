@@ -35,16 +35,21 @@ class RowCodec(Generic[R]):
     names: tuple[str, ...]
     values_of: Callable[[R], tuple[Any, ...]]
     to_column: Mapping[str, Convert]
+    to_columns: tuple[tuple[int, Convert], ...]
+    """The same by their place in a row."""
     from_column: tuple[tuple[int, Convert], ...]
     from_driver: tuple[tuple[int, Convert], ...]
     """For rows that come from SQLite's driver, which has no booleans."""
     state_fields: Mapping[type, str]
 
-    def to_row(self, resource: R) -> dict[str, Any]:
-        row = dict(zip(self.names, self.values_of(resource), strict=True))
-        for name, convert in self.to_column.items():
-            row[name] = convert(row[name])
-        return row
+    def to_row(self, resource: R) -> tuple[Any, ...]:
+        """The columns in the order of `names`."""
+        if not self.to_columns:
+            return self.values_of(resource)
+        values = list(self.values_of(resource))
+        for index, convert in self.to_columns:
+            values[index] = convert(values[index])
+        return tuple(values)
 
     def from_row(self, row: Sequence[Any]) -> R:
         """`row` holds the columns in the order of `names`."""
@@ -113,6 +118,7 @@ def _codec(type_: type[R]) -> RowCodec[R]:
         names,
         attrgetter(*names),
         to_column,
+        tuple((names.index(name), convert) for name, convert in to_column.items()),
         tuple(from_column),
         tuple(from_column + booleans),
         state_fields,

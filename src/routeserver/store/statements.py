@@ -91,10 +91,11 @@ def insert_one(table: Table) -> Insert:
 
 
 @cache
-def insert_text(table: Table) -> str:
+def insert_text(table: Table, rows: int = 1) -> str:
     """The insertion of all columns, in their order, as SQLite's driver takes it."""
     names = ", ".join(column.name for column in table.c)
-    return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' for _ in table.c)})"  # noqa: S608 - our own names
+    values = ", ".join([f"({', '.join('?' for _ in table.c)})"] * rows)
+    return f"INSERT INTO {table.name} ({names}) VALUES {values}"  # noqa: S608 - our own names
 
 
 @cache

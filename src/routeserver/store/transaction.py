@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, Table
 
 from routeserver.domain.resources import NetworkInterface, Resource
 from routeserver.domain.topology import Plugged
@@ -26,6 +26,7 @@ from routeserver.store.iam_rows import IamRows
 from routeserver.store.records import AccessKey, PeerSettingsRow, TagRow, TokenRow
 from routeserver.store.rows import CODECS, RowCodec
 from routeserver.store.statements import AMONG, EQUAL, NULL, ConditionShape
+from routeserver.store.steps import Insertion, Presence, Row, Step
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -134,23 +135,13 @@ class Transaction:
 
     async def insert(self, *resources: Resource) -> None:
         """When an id is taken, a later step or the end of the block raises DuplicateError."""
-        grouped: defaultdict[type[Resource], builtins.list[dict[str, Any]]] = defaultdict(list)
+        grouped: defaultdict[Table, builtins.list[Row]] = defaultdict(list)
         for resource in resources:
             self._must_be_in_scope(resource)
-            grouped[type(resource)].append(CODECS[type(resource)].to_row(resource))
-
-        is_sqlite = self._lease.dialect == "sqlite"
-
-        def work(connection: Connection) -> None:
-            for type_, rows in grouped.items():
-                table = CODECS[type_].table
-                if is_sqlite:
-                    values = [tuple(row.values()) for row in rows]
-                    driver_of(connection).executemany(statements.insert_text(table), values)
-                else:
-                    connection.execute(statements.insert_one(table), rows)
-
-        self._change_later(work)
+            codec = CODECS[type(resource)]
+            grouped[codec.table].append(codec.to_row(resource))
+        for table, rows in grouped.items():
+            self._change_later(Insertion(table, rows))
 
     async def update(self, resource: R, **changes: Any) -> R:
         """By id, whatever the row says now. Raises GoneError when it is no longer there."""
@@ -179,16 +170,7 @@ class Transaction:
         raises GoneError."""
         statement = statements.select_one(CODECS[type_].table, self.scope is not None)
         bound = {"w_id": id, **self._bound_scope}
-
-        def work(connection: Connection) -> None:
-            if connection.dialect.name == "sqlite":
-                row = begun(connection).execute(statements.driver_text(statement), bound).fetchone()
-            else:
-                row = connection.execute(statement, bound).first()
-            if row is None:
-                raise GoneError(f"{id} is no longer there")
-
-        self._change_later(work)
+        self._change_later(Presence(statement, tuple(bound.items())))
 
     async def delete(self, resource: Resource) -> None:
         """Removes the row, its tags and where it was plugged; nothing happens when it is already
@@ -447,10 +429,10 @@ class Transaction:
         self._must_write()
         return await self._lease.run(work)
 
-    def _change_later(self, work: Callable[[Connection], object]) -> None:
+    def _change_later(self, step: Step) -> None:
         """A change whose outcome nobody waits for: it goes with the next step."""
         self._must_write()
-        self._lease.later(work)
+        self._lease.later(step)
 
     def _must_write(self) -> None:
         if not self._writes:
@@ -461,12 +443,6 @@ class Transaction:
         if self.scope is None:
             raise ValueError("tags and client tokens need a transaction with a scope")
         return self.scope
-
-
-def _driver(connection: Connection) -> Any:
-    """SQLite's own connection, for what is done most: SQLAlchemy's share of an insertion or update
-    is several times the work itself."""
-    return connection.connection.driver_connection
 
 
 def _parts(values: Sequence[T]) -> Iterator[list[T]]:
