@@ -195,6 +195,32 @@ async def test_advance_moves_a_state_that_is_plain_text(store: Store) -> None:
         assert await tx.advance(seen, "available") is None
 
 
+async def test_of_many_those_advance_that_are_still_where_they_were_seen(store: Store) -> None:
+    seen = [peer(f"rsp-{number}") for number in range(4)]
+    failing = replace(peer("rsp-failing"), state=PeerState.FAILING)
+    async with store.write(HERE) as tx:
+        await tx.insert(*seen, failing)
+        deleting = await tx.update(seen[2], state=PeerState.DELETING)
+    async with store.write(HERE) as tx:
+        await tx.advance_all([*seen, failing], PeerState.AVAILABLE, failure_reason="none")
+        await tx.advance_all([], PeerState.FAILED)
+    async with store.read(HERE) as tx:
+        found = {each.id: each for each in await tx.list(RouteServerPeer)}
+    assert found.pop(deleting.id) == deleting
+    assert {each.state for each in found.values()} == {PeerState.AVAILABLE}
+    assert {each.failure_reason for each in found.values()} == {"none"}
+    assert len(found) == 4
+
+
+async def test_none_advances_outside_the_scope(store: Store) -> None:
+    async with store.write(HERE) as tx:
+        await tx.insert(peer())
+    async with store.write(ELSEWHERE) as tx:
+        await tx.advance_all([peer()], PeerState.FAILING)
+    async with store.read(HERE) as tx:
+        assert await tx.list(RouteServerPeer) == [peer()]
+
+
 async def test_a_state_of_another_resource_is_the_callers_mistake(store: Store) -> None:
     async with store.write(HERE) as tx:
         with pytest.raises(TypeError, match="no state of type RouteServerState"):

@@ -9,11 +9,12 @@ another order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Select, Table
+from sqlalchemy import Update as UpdateStatement
 
 from routeserver.store import statements
 from routeserver.store.driver import begun, driver_of
@@ -65,6 +66,21 @@ class Presence:
             row = connection.execute(self.statement, bound).first()
         if row is None:
             raise GoneError(f"{bound['w_id']} is no longer there")
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Whatever rows it meets. `bound` are `statement`'s parameters."""
+
+    statement: UpdateStatement
+    bound: Mapping[str, Any]
+
+    def __call__(self, connection: Connection) -> None:
+        if connection.dialect.name == "sqlite":
+            text = statements.driver_text(self.statement)
+            driver_of(connection).execute(text, statements.driver_bound(self.bound))
+        else:
+            connection.execute(self.statement, self.bound)
 
 
 def perform(steps: Iterable[Step], connection: Connection) -> None:

@@ -26,7 +26,7 @@ from routeserver.store.iam_rows import IamRows
 from routeserver.store.records import AccessKey, PeerSettingsRow, TagRow, TokenRow
 from routeserver.store.rows import CODECS, RowCodec
 from routeserver.store.statements import AMONG, EQUAL, NULL, ConditionShape
-from routeserver.store.steps import Insertion, Presence, Row, Step
+from routeserver.store.steps import Insertion, Presence, Row, Step, Update
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
@@ -164,6 +164,26 @@ class Transaction:
         if await self._update_where(resource, changes, (*_BY_ID, (field, EQUAL)), seen):
             return changed
         return None
+
+    async def advance_all(self, resources: Sequence[R], to_state: str, **changes: Any) -> None:
+        """`advance` for many of one type, without being told which of them were moved."""
+        if not resources:
+            return
+        codec: RowCodec[R] = CODECS[type(resources[0])]
+        field = codec.state_field(to_state)
+        changes[field] = to_state
+        by_state: defaultdict[str, builtins.list[str]] = defaultdict(list)
+        for resource in resources:
+            by_state[getattr(resource, field)].append(resource.id)
+        changed = tuple(sorted(changes))
+        shape = (("id", AMONG), (field, EQUAL))
+        statement = statements.update_where(codec.table, self.scope is not None, changed, shape)
+        values = {f"v_{name}": codec.column_value(name, changes[name]) for name in changed}
+        for state, ids in by_state.items():
+            seen = codec.column_value(field, state)
+            for part in _parts(ids):
+                bound = {"w_id": part, f"w_{field}": seen, **values, **self._bound_scope}
+                self._change_later(Update(statement, bound))
 
     def require(self, type_: type[Resource], id: str) -> None:  # noqa: A002 - the field's name
         """Without a look at it now: when it is not there, a later step or the end of the block

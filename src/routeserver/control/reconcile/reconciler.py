@@ -9,6 +9,8 @@ same row.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
 
 from routeserver.bfd.session import BfdConfig
 from routeserver.control.endpoint_network import (
@@ -18,13 +20,14 @@ from routeserver.control.endpoint_network import (
 from routeserver.control.policy import Policy
 from routeserver.control.reconcile import intent as wanted
 from routeserver.control.reconcile.intent import Intent, SettingsOf
-from routeserver.control.reconcile.moves import Outcome, moves
+from routeserver.control.reconcile.moves import Move, Outcome, moves
 from routeserver.control.world import World
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import (
     EndpointState,
     NetworkInterface,
     PersistState,
+    Resource,
     RouteServerEndpoint,
     Subnet,
 )
@@ -137,14 +140,22 @@ class Reconciler:
         due = moves(intent, outcome, now=now, expired_before=now - self._policy.tombstone_s)
         if due:
             async with self._store.write() as tx:
-                for move in due:
-                    if isinstance(move.resource, NetworkInterface):
-                        await release_endpoint_interface(tx, move.resource)
-                    elif move.to_state is None:
-                        await tx.delete(move.resource)
-                    else:
-                        await tx.advance(move.resource, move.to_state, **move.changes)
+                # Nothing is asked of the database where many move: clients wait to write.
+                for (_, to_state, changes), alike in groupby(due, _where_to):
+                    resources = [move.resource for move in alike]
+                    if to_state is not None:
+                        await tx.advance_all(resources, to_state, **changes)
+                        continue
+                    for resource in resources:
+                        if isinstance(resource, NetworkInterface):
+                            await release_endpoint_interface(tx, resource)
+                        else:
+                            await tx.delete(resource)
         return bool(due)
+
+
+def _where_to(move: Move) -> tuple[type[Resource], str | None, Mapping[str, Any]]:
+    return type(move.resource), move.to_state, move.changes
 
 
 def _wants_interface(endpoint: RouteServerEndpoint) -> bool:
