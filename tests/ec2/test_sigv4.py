@@ -284,6 +284,18 @@ def test_sts_refuses_in_its_own_words(how: dict[str, Any], code: str, status: in
     assert refusal(signed(service="sts"), **how)[:2] == (code, status)
 
 
+def test_a_kept_key_stays_the_key_however_often_it_is_used() -> None:
+    for number in range(3):
+        check(signed(b"Action=DescribeVpcs&Version=%d" % number))
+
+
+def test_a_kept_key_is_of_no_use_to_whoever_has_another_secret() -> None:
+    request = signed()
+    check(request)
+    assert refusal(request, secret="another")[0] == "AuthFailure"
+    check(request)
+
+
 def test_derived_keys_are_kept_but_not_without_bound() -> None:
     for n in range(sigv4.MAX_KEPT_SIGNING_KEYS + 10):
         sigv4._signing_key(SECRET, "20260304", f"region-{n}", "ec2")

@@ -53,6 +53,7 @@ from routeserver.http.endpoint import Limits as HttpLimits
 from routeserver.http.operator import make_operator_app
 from routeserver.http.operator_server import operator_server_config
 from routeserver.http.server import server_config
+from routeserver.net.ids import Draws
 from routeserver.netd.client import NetdClient
 from routeserver.netd.starting import HelperProcess
 from routeserver.observe.audit import AuditTrail
@@ -233,6 +234,7 @@ async def _start(
         random_bytes=os.urandom,
         wake=reconciling.wake,
         access=access,
+        id_bytes=Draws(os.urandom),
     )
     health = Health(
         Vitals(

@@ -54,7 +54,8 @@ _log = structlog.get_logger()
 
 
 class Api:
-    """Without `access` there is one of this process alone."""
+    """Without `access` there is one of this process alone; without `id_bytes`, ids are made of
+    `random_bytes`."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Api:
         random_bytes: Callable[[int], bytes],
         wake: Callable[[], None],
         access: Access | None = None,
+        id_bytes: Callable[[int], bytes] | None = None,
     ) -> None:
         self._access = access or Access.of_one_process(store, random_bytes)
         self._authorizer = Authorizer(store, self._access.seal)
@@ -74,6 +76,8 @@ class Api:
         self._policy = policy
         self._wall_clock = wall_clock
         self._random_bytes = random_bytes
+        id_bytes = id_bytes or random_bytes
+        self._new_id: Callable[[str], str] = lambda type_prefix: new_id(type_prefix, id_bytes)
         self._wake = wake
         self._memory = Memory()
 
@@ -152,7 +156,7 @@ class Api:
                     observed=self._observed,
                     policy=self._policy,
                     random_bytes=self._random_bytes,
-                    new_id=lambda type_prefix: new_id(type_prefix, self._random_bytes),
+                    new_id=self._new_id,
                     principal=request.caller,
                     request=request,
                     seal=self._access.seal,

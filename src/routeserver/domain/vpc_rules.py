@@ -76,13 +76,21 @@ def check_vpc_block(
     if not shortest <= network.prefixlen <= LONGEST:
         raise _vpc_range(text, f"a VPC's block is between /{shortest} and /{LONGEST}")
     for block, reason in UNUSABLE:
-        if network.overlaps(block):
+        if _meet(network, block):
             raise _vpc_range(text, reason)
-    if network.overlaps(LOOPBACK) and not (accept_loopback and network.subnet_of(LOOPBACK)):
+    if _meet(network, LOOPBACK) and not (accept_loopback and network.subnet_of(LOOPBACK)):
         raise _vpc_range(text, "127.0.0.0/8 is usable only inside a fabric on loopback addresses")
     if shadows is not None and (hidden := shadows(network)) is not None:
         raise _vpc_range(text, f"it {hidden}")
     return network
+
+
+def _meet(one: IPv4Network, other: IPv4Network) -> bool:
+    """`IPv4Network.overlaps` in a fraction of its time: two blocks that meet begin alike, as far as
+    the shorter of their masks goes."""
+    first, second = int(one.network_address), int(other.network_address)
+    mask = int(one.netmask) & int(other.netmask)
+    return first & mask == second & mask
 
 
 PRIVATE: Final = tuple(

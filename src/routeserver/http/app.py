@@ -6,9 +6,10 @@ need no signature.
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import structlog
@@ -22,6 +23,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from routeserver.ec2 import faults
 from routeserver.http.api import Api
 from routeserver.http.endpoint import Endpoint, Limits, send_fault
+from routeserver.net.ids import Draws, new_uuid
 from routeserver.observe.audit import AuditedCall
 
 Health: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -43,7 +45,7 @@ def make_app(
     audit: Callable[[AuditedCall], None] | None = None,
     count_refused: Callable[[str], None] | None = None,
     wall_clock: Callable[[], float] = time.time,
-    new_request_id: Callable[[], str] = lambda: str(uuid.uuid4()),
+    new_request_id: Callable[[], str] | None = None,
 ) -> ASGIApp:
     """The ASGI application.
 
@@ -51,6 +53,8 @@ def make_app(
     signed call, and must not block; `count_refused` of the error code of each request that no
     operation was asked for.
     """
+    if new_request_id is None:
+        new_request_id = partial(new_uuid, Draws(os.urandom))
     endpoint = Endpoint(
         api,
         wall_clock=wall_clock,
@@ -78,7 +82,7 @@ def make_app(
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def refuse_method(request: Request, _refused: Exception) -> Response:
-        return _Refusal(faults.no_such_method(request.method), new_request_id())
+        return _Refusal(faults.no_such_method(request.method), endpoint.new_request_id())
 
     app = Starlette(
         routes=[

@@ -81,14 +81,14 @@ class Endpoint:
         self._count_refused = count_refused
         self._api = api
         self._wall_clock = wall_clock
-        self._new_request_id = new_request_id
+        self.new_request_id = new_request_id
         self._regions = regions
         self._limits = limits
         for name in model.API_VERSIONS:
             model.service(name)  # read now, so that the first request need not wait for it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        heard = _Heard(self._new_request_id())
+        heard = _Heard(self.new_request_id())
         try:
             heard.signed = await self._receive(scope, receive)
             body = await self._answer(heard, scope)

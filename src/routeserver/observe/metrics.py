@@ -212,6 +212,9 @@ class Metrics:
             ("action", "code"),
             registry=self._registry,
         )
+        self._answered: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        """What the registry keeps for each action and code, which are as many; finding it there
+        costs more than counting."""
         self._refused = Counter(
             "routeserver_api_requests_refused",
             "Requests that reached no operation, by error code: not authenticated, malformed.",
@@ -229,8 +232,13 @@ class Metrics:
     def request_answered(self, action: str | None, code: str, duration_s: float) -> None:
         """Count one request; `code` is the EC2 error code or OK."""
         label = action if action in self._actions else OTHER_ACTION
-        self._requests.labels(label, code).inc()
-        self._latency.labels(label).observe(duration_s)
+        answered = self._answered.get((label, code))
+        if answered is None:
+            answered = self._requests.labels(label, code), self._latency.labels(label)
+            self._answered[label, code] = answered
+        count, latency = answered
+        count.inc()
+        latency.observe(duration_s)
 
     def request_refused(self, code: str) -> None:
         """Count one request that got no further than its form or its signature; `code` is one of

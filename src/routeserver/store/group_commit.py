@@ -14,9 +14,10 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from itertools import groupby
+from types import TracebackType
 from typing import Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -172,19 +173,13 @@ class GroupCommit:
         self._uncommitted: list[_Member] = []
         self._first_at = 0.0
 
-    @asynccontextmanager
-    async def writer(self) -> AsyncIterator[Turn]:
-        await self.turns.acquire()
-        turn = Turn(self)
-        try:
-            yield turn
-        except BaseException:
-            if not turn.is_over:
-                self.thread.soon(lambda connection: self._give_up(connection, turn))
-            raise
-        finally:
-            if not turn.is_over:
-                self.turns.release()
+    def writer(self) -> AbstractAsyncContextManager[Turn]:
+        return _Writer(self)
+
+    def give_up(self, turn: Turn) -> None:
+        """Nothing of the turn is kept."""
+        self.end_batch()
+        self.thread.soon(lambda connection: self._give_up(connection, turn))
 
     def finished(self, member: _Member) -> None:
         """Ends the member's turn. Those who end theirs while the thread is busy go to it
@@ -270,6 +265,34 @@ class GroupCommit:
             _tell(members, error)
         else:
             _tell(members, None)
+
+
+class _Writer:
+    """The block in which a writer has its turn."""
+
+    __slots__ = ("_group", "_turn")
+
+    def __init__(self, group: GroupCommit) -> None:
+        self._group = group
+        self._turn = Turn(group)
+
+    async def __aenter__(self) -> Turn:
+        await self._group.turns.acquire()
+        return self._turn
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._turn.is_over:
+            return
+        try:
+            if error is not None:
+                self._group.give_up(self._turn)
+        finally:
+            self._group.turns.release()
 
 
 def _tell(members: Sequence[_Member], failure: BaseException | None) -> None:

@@ -78,7 +78,7 @@ class RowCodec(Generic[R]):
 
 
 def _to_json(value: tuple[str, ...]) -> str:
-    return json.dumps(value)
+    return json.dumps(value) if value else "[]"
 
 
 def _from_json(text: str) -> tuple[str, ...]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Self
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from routeserver.store.engine import Engine
+from routeserver.store.engine import Engine, Lease
 from routeserver.store.errors import StoreError
 from routeserver.store.postgres import PostgresEngine
 from routeserver.store.sqlite import SqliteEngine, Synchronous
@@ -79,20 +80,50 @@ class Store:
             lease = await held.enter_async_context(self._engine.reader())
             yield Transaction(lease, scope, writes=False, give_back=held.aclose)
 
-    @asynccontextmanager
-    async def write(self, scope: Scope | None = None) -> AsyncIterator[Transaction]:
+    def write(self, scope: Scope | None = None) -> AbstractAsyncContextManager[Transaction]:
         """Commits when the block ends, rolls back when it raises.
 
         Do nothing slow inside: SQLite has one writer.
 
         When the block has ended without an error, what it wrote survives a crash of the process.
         """
-        async with self._engine.writer() as lease:
-            transaction = Transaction(lease, scope, writes=True)
-            yield transaction
+        return _Writing(self, self._engine.writer(), scope)
+
+
+class _Writing:
+    """The block of `Store.write`. A class and not a generator: every change passes through here,
+    and the generator took as long as what it led to."""
+
+    __slots__ = ("_lease", "_scope", "_store", "_transaction")
+
+    _transaction: Transaction
+
+    def __init__(
+        self, store: Store, lease: AbstractAsyncContextManager[Lease], scope: Scope | None
+    ) -> None:
+        self._store = store
+        self._lease = lease
+        self._scope = scope
+
+    async def __aenter__(self) -> Transaction:
+        lease = await self._lease.__aenter__()
+        self._transaction = Transaction(lease, self._scope, writes=True)
+        return self._transaction
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
             try:
-                await transaction.commit()
+                await self._transaction.commit()
+            except BaseException as failure:
+                await self._lease.__aexit__(type(failure), failure, failure.__traceback__)
+                raise
             finally:
                 # Also when the commit was cancelled while waited for: it may have happened.
-                if transaction.changed:
-                    self.on_commit()
+                if self._transaction.changed:
+                    self._store.on_commit()
+        await self._lease.__aexit__(kind, error, trace)
