@@ -8,12 +8,12 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from tests.store.samples import vpc
 
 from routeserver.domain.resources import Vpc
 from routeserver.store import DuplicateError, GoneError, Store, StoreError
-from routeserver.store.sqlite import SqliteEngine
+from routeserver.store.sqlite import SqliteEngine, Synchronous
 
 
 @pytest.fixture
@@ -180,3 +180,34 @@ async def test_what_is_asked_after_a_turn_sees_what_it_wrote(alone: Store) -> No
     busy.let_go()
     await asyncio.gather(first, third)
     assert await second == {"vpc-1"}
+
+
+async def test_closing_commits_what_waited_for_others(tmp_path: Path) -> None:
+    engine = await SqliteEngine.open(tmp_path / "state.db", Synchronous.OFF, 1.0)
+    gate, is_held = Event(), Event()
+    writer = engine._writer
+
+    def hold(_connection: Connection) -> None:
+        is_held.set()
+        gate.wait()
+
+    async def write() -> None:
+        async with engine.writer() as turn:
+            await turn.run(lambda connection: connection.execute(text("CREATE TABLE kept (id)")))
+            writer.soon(hold)
+            await turn.commit()
+
+    writing = asyncio.create_task(write())
+    while not is_held.is_set():  # noqa: ASYNC110 - a thread sets it
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(engine.close())
+    # The end of the turn is not the last that the thread is asked for when it comes to it.
+    while writer._thread._steps.qsize() < 2:  # noqa: ASYNC110 - a queue of a thread
+        await asyncio.sleep(0)
+    gate.set()
+    async with asyncio.timeout(30):
+        await asyncio.gather(writing, closing)
+    again = await SqliteEngine.open(tmp_path / "state.db", Synchronous.OFF, 1.0)
+    async with again.reader() as lease:
+        await lease.run(lambda connection: connection.execute(text("SELECT id FROM kept")))
+    await again.close()

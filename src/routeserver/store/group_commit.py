@@ -201,6 +201,12 @@ class GroupCommit:
         it."""
         self._batch = None
 
+    def commit_rest(self) -> None:
+        """Nobody has a turn any more: what was left to share a commit with what comes is
+        committed."""
+        self.end_batch()
+        self.thread.soon(self._commit_rest)
+
     # --- in the thread ----------------------------------------------------------------------------
 
     def _perform(self, connection: Connection, members: Sequence[_Member]) -> None:
@@ -256,6 +262,10 @@ class GroupCommit:
         if self._uncommitted and (
             not self.thread.has_more or time.monotonic() - self._first_at > LONGEST_S
         ):
+            self._commit(connection)
+
+    def _commit_rest(self, connection: Connection) -> None:
+        if self._uncommitted:
             self._commit(connection)
 
     def _commit(self, connection: Connection) -> None:

@@ -174,7 +174,7 @@ class SqliteEngine:
         self._closed = True
         readers = [await self._idle.get() for _ in range(READERS)]
         async with self._group.turns:
-            self._group.end_batch()
+            self._group.commit_rest()
             for each in (*readers, self._writer):
                 await each.close()
             self._engine.dispose()
