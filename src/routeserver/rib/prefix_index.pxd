@@ -4,6 +4,7 @@ cimport cython
 cdef unsigned int LENGTH, UNUSED, CHANGED_AT
 cdef unsigned long long MASK, WORD
 cdef Py_ssize_t PREPARED, LAST_HASH, MOVES_A_PREFIX, FEWEST_MOVES, FEWEST_SAMPLED
+cdef Py_ssize_t PAGE_OF_SLOTS, WARMED_A_PREFIX
 cdef unsigned int SAMPLE
 
 cdef extern from *:
@@ -26,11 +27,13 @@ cdef class PrefixIndex:
     cdef readonly bint has_slots
     cdef bint is_moving, is_compiled
     cdef dict by_key
-    cdef object _records, _slots, _old_slots
+    cdef object _records, _slots, _old_slots, _next_slots
     cdef unsigned int[::1] hashes
     cdef unsigned int[::1] records
     cdef unsigned long long[::1] slots
     cdef unsigned long long[::1] old_slots
+    cdef unsigned long long[::1] next_slots
+    cdef unsigned long long warmed
 
     @cython.locals(key=cython.ulonglong, low=cython.ulonglong)
     cdef unsigned int hash_of(self, unsigned int a, unsigned int b, unsigned int c, unsigned int d,
@@ -59,6 +62,8 @@ cdef class PrefixIndex:
     @cython.locals(wanted=cython.ulonglong, at=cython.uint)
     cdef void _vacate(self, unsigned int hashed, unsigned int record) noexcept
     cdef void reserve(self, size_t count) except *
+    @cython.locals(places=cython.ulonglong, stop=cython.ulonglong)
+    cdef void _warm(self, unsigned long long count) except *
     @cython.locals(start=cython.uint, bits=cython.uint, places=cython.ulonglong)
     cdef void _grow(self, unsigned long long count) except *
     @cython.locals(at=cython.uint, slot=cython.ulonglong, to=cython.uint)

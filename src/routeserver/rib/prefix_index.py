@@ -8,13 +8,15 @@ The hash table is open: eight octets for each place, half of them the hash of th
 search reads no record but the one it finds. It is a quarter to three quarters full. When it gets
 too full, another one of twice the size takes its place; what is in the old one moves a few hundred
 places at a time, with the batches that come, so that no insertion ever stops to move a table.
-`prepare` has the places of the next prefixes fetched while others are entered: the processor does
-not wait for memory.
+The larger table's memory is written to, a few pages with each batch, before the table is needed:
+a machine may take milliseconds to find two new megabytes. `prepare` has the places of the next
+prefixes fetched while others are entered: the processor does not wait for memory.
 
 This module is a kernel: the same source runs interpreted, or compiled with the types of
 ``prefix_index.pxd``. Numbers of records start at 1; 0 is none.
 
-Cost of a prefix: a record of 20 octets (IPv6: 32), and 11 to 21 of the hash table.
+Cost of a prefix: a record of 20 octets (IPv6: 32), and 11 to 21 of the hash table; 38 at most while
+the larger one is made ready.
 """
 
 from __future__ import annotations
@@ -35,6 +37,12 @@ WORD = 0xFFFFFFFF
 
 MOVES_A_PREFIX = 8
 FEWEST_MOVES = 64
+
+PAGE_OF_SLOTS = 512
+"""Places in the smallest page of memory."""
+WARMED_A_PREFIX = 32
+"""Places of the next table that are written to ahead of time for each new prefix: twice as many as
+are needed between the moment at which that begins and the one at which the table is."""
 
 SAMPLE = 4096
 FEWEST_SAMPLED = 16
@@ -84,6 +92,10 @@ class PrefixIndex:
         self.records: Numbers = _NO_WORDS
         self.slots = self._slots.view()
         self.old_slots: Numbers = _NO_SLOTS
+        self._next_slots: Column | None = None
+        self.next_slots: Numbers = _NO_SLOTS
+        self.warmed = 0
+        """Places of the next table that have memory."""
         self._records.resize(self.stride)
         self.records = self._records.view()
 
@@ -259,8 +271,23 @@ class PrefixIndex:
         if 4 * (self.prefixes + count) > 3 * (self.mask + 1):
             self._move(self.old_mask + 1)
             self._grow(count)
+        elif 8 * self.prefixes > 5 * (self.mask + 1):
+            self._warm(WARMED_A_PREFIX * count)
         if self.is_moving:
             self._move(MOVES_A_PREFIX * count + FEWEST_MOVES)
+
+    def _warm(self, count: int) -> None:
+        """Memory for so many places more of the table that will be needed next."""
+        places = 2 * (self.mask + 1)
+        if self._next_slots is None:
+            self._next_slots = new_column("Q")
+            self._next_slots.resize(places)
+            self.next_slots = self._next_slots.view()
+            self.warmed = 0
+        stop = min(places, self.warmed + count)
+        while self.warmed < stop:
+            self.next_slots[self.warmed] = 0
+            self.warmed += PAGE_OF_SLOTS
 
     def _grow(self, count: int) -> None:
         """A larger table; what is in the present one is to be moved."""
@@ -268,8 +295,11 @@ class PrefixIndex:
         while 4 * (self.prefixes + count) > 3 * places:
             bits += 1
             places *= 2
-        larger = new_column("Q")
-        larger.resize(places)
+        larger = self._next_slots
+        if larger is None or places > len(larger):
+            larger = new_column("Q")
+            larger.resize(places)
+        self._next_slots, self.next_slots = None, _NO_SLOTS
         self.old_slots, self._old_slots = self.slots, self._slots
         self.old_shift, self.old_mask = self.shift, self.mask
         self.slots, self._slots = larger.view(), larger
