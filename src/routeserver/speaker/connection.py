@@ -24,8 +24,8 @@ from routeserver.bgp.session import Session
 from routeserver.speaker import cease, tcp
 from routeserver.speaker.taps import Tap
 
-READ_SLICE_BYTES: Final = 131_072 if IS_COMPILED else 16_384
-"""Of what has arrived, as much is decoded in one turn: some milliseconds."""
+READ_SLICE_BYTES: Final = 32_768 if IS_COMPILED else 16_384
+"""Of what has arrived, as much is decoded in one turn: a millisecond or two."""
 
 READ_EFFORT: Final = 64
 """Of the messages that take a full look as many are read in one turn (`Session.receive`): a peer

@@ -32,13 +32,13 @@ from routeserver.rib.returning import Returning
 from routeserver.rib.rib import Rib
 from routeserver.speaker.spec import Follower, Sink
 
-SLICE_SIZE: Final = 20_000 if IS_COMPILED else 4_000
-"""Prefixes decided in one turn of the event loop: some milliseconds."""
+SLICE_SIZE: Final = 4_000
+"""Prefixes decided in one turn of the event loop: a millisecond (interpreted: some)."""
 
 REIMPORT_SLICE: Final = 4_000 if IS_COMPILED else 1_000
 """Prefixes whose routes pass new import rules in one turn."""
 
-BACKLOG_SLICES: Final = 4
+BACKLOG_SLICES: Final = 20
 """A peer is paused when more slices than this are undecided."""
 
 _DONE: Final = object()
