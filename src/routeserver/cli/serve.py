@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import Final
 
 from routeserver.app.privileges import settle
 from routeserver.app.server import run
@@ -15,6 +16,11 @@ try:
     import uvloop as fastest
 except ImportError:  # not on this platform
     import asyncio as fastest  # type: ignore[no-redef]
+
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How long a thread waits before it asks the one that has the interpreter for it. A read of the
+database needs it a dozen times: Python's 5 ms become 100 while the event loop is busy with
+routes."""
 
 
 def serve(  # noqa: PLR0917 - one for each flag
@@ -43,5 +49,6 @@ def serve(  # noqa: PLR0917 - one for each flag
     )
     log.configure(sys.stderr, level=settings.log_level, json=as_json)
     privileges = settle(effective)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with asyncio.Runner(loop_factory=fastest.new_event_loop) as runner:
         runner.run(run(settings, privileges))
