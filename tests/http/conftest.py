@@ -50,9 +50,10 @@ def app(api: FakeApi, health: dict[str, Any]) -> ASGIApp:
     async def report() -> dict[str, Any]:
         return health
 
-    return make_app(
-        api, report, lambda: "routeserver_rib_routes 3\n", new_request_id=lambda: "req-1"
-    )
+    async def metrics() -> str:
+        return "routeserver_rib_routes 3\n"
+
+    return make_app(api, report, metrics, new_request_id=lambda: "req-1")
 
 
 @pytest.fixture

@@ -163,12 +163,18 @@ async def test_a_body_too_large_is_refused_while_it_arrives(client: httpx.AsyncC
     assert error(response)[:2] == (413, "RequestEntityTooLarge")
 
 
+async def _no_metrics() -> str:
+    return ""
+
+
 async def _nothing() -> dict[str, Any]:
     return {}
 
 
 async def test_a_query_too_large_is_refused(api: FakeApi) -> None:
-    app = make_app(api, _nothing, str, limits=Limits(body_bytes=50), new_request_id=lambda: "req-1")
+    app = make_app(
+        api, _nothing, _no_metrics, limits=Limits(body_bytes=50), new_request_id=lambda: "req-1"
+    )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         assert error(await client.get("/?" + "x" * 51))[:2] == (413, "RequestEntityTooLarge")
 
@@ -189,7 +195,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(api: FakeApi) -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    app = make_app(api, _nothing, str, limits=Limits(body_s=0.0))
+    app = make_app(api, _nothing, _no_metrics, limits=Limits(body_s=0.0))
     start, _ = await run_asgi(app, never)
     assert start["status"] == 408
 

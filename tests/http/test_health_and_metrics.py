@@ -42,7 +42,7 @@ async def test_what_fails_behind_them_is_not_told(api: FakeApi) -> None:
     async def broken_health() -> Any:
         broken()
 
-    app = make_app(api, broken_health, broken)
+    app = make_app(api, broken_health, broken_health)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN) as client:
         health, metrics = await client.get("/healthz"), await client.get("/metrics")
     assert (health.status_code, metrics.status_code) == (503, 500)

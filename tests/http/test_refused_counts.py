@@ -19,6 +19,10 @@ from tests.http.conftest import ORIGIN, signed_headers
 from tests.http.fake_api import FakeApi
 
 
+async def nothing() -> str:
+    return ""
+
+
 @pytest.fixture
 def refused() -> Counter[str]:
     return Counter()
@@ -32,7 +36,7 @@ def client(api: FakeApi, refused: Counter[str]) -> httpx.AsyncClient:
     def count(code: str) -> None:
         refused[code] += 1
 
-    app = make_app(api, health, lambda: "", count_refused=count)
+    app = make_app(api, health, nothing, count_refused=count)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=ORIGIN)
 
 
@@ -118,6 +122,6 @@ async def test_no_more_of_a_long_answer_is_made_for_a_client_that_has_gone(api: 
         "headers": [(b"host", b"127.0.0.1:8179")]
         + [(name.lower().encode(), value.encode()) for name, value in headers],
     }
-    await make_app(api, health, lambda: "")(scope, receive, send)
+    await make_app(api, health, nothing)(scope, receive, send)
     assert left.is_set()
     assert made < 5000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from prometheus_client.parser import text_string_to_metric_families
 
 from routeserver.observe.metrics import Metrics
@@ -104,3 +106,13 @@ def test_what_went_wrong_is_counted_by_peer_and_kind() -> None:
     refused = {"route_server_endpoint_id": "rse-1", "kind": "unknown peer"}
     assert seen[key("connections_refused_total", **refused)] == 5
     assert seen[key("event_loop_longest_turn_seconds")] == 0.25
+
+
+async def test_a_scrape_takes_its_snapshot_at_once() -> None:
+    now = Snapshot()
+    metrics = Metrics(lambda: now, version="1", actions=())
+    scrape = asyncio.ensure_future(metrics.scrape())
+    await asyncio.sleep(0)
+    now = Snapshot(route_servers=[RouteServerSample("rs-1", 7, 3, 2)])
+    assert b"rs-1" not in await scrape
+    assert b"rs-1" in await metrics.scrape()

@@ -249,7 +249,7 @@ async def _start(
     app = make_app(
         MeteredApi(api, metrics, time.monotonic, settings.access_log),
         health.report,
-        metrics.render,
+        metrics.scrape,
         regions=settings.regions,
         limits=HttpLimits(body_bytes=settings.body_limit_bytes),
         audit=None if trail is None else trail.write,

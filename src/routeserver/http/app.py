@@ -29,7 +29,7 @@ from routeserver.observe.audit import AuditedCall
 Health: TypeAlias = Callable[[], Awaitable[Mapping[str, Any]]]
 """What ``/healthz`` says; anything but ``"status": "ok"`` makes it a 503."""
 
-Metrics: TypeAlias = Callable[[], str | bytes]
+Metrics: TypeAlias = Callable[[], Awaitable[str | bytes]]
 """The Prometheus text format, version 0.0.4."""
 
 _log = structlog.get_logger(__name__)
@@ -75,7 +75,7 @@ def make_app(
 
     async def metricsz(_request: Request) -> Response:
         try:
-            text = metrics()
+            text = await metrics()
         except Exception:
             _log.exception("metrics_failed")
             return Response("metrics are not available; the log says why\n", 500)

@@ -7,6 +7,7 @@ they are answered.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
@@ -190,6 +191,19 @@ def _labels(peer: PeerSample) -> tuple[str, str]:
     return peer.route_server_id, peer.peer_id
 
 
+class _Taken(CollectorRegistry):
+    """Families that were collected before, and what a registry collects."""
+
+    def __init__(self, families: Sequence[Metric], rest: CollectorRegistry) -> None:
+        super().__init__()
+        self._families = families
+        self._rest = rest
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._families
+        yield from self._rest.collect()
+
+
 class Metrics:
     """Everything a scrape shows. `actions` are the API actions that exist."""
 
@@ -203,7 +217,7 @@ class Metrics:
     ) -> None:
         self._registry = CollectorRegistry()
         self._actions = frozenset(actions)
-        self._registry.register(SnapshotCollector(take, version, audit_lost))
+        self._snapshot = SnapshotCollector(take, version, audit_lost)
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         self._requests = Counter(
@@ -247,7 +261,16 @@ class Metrics:
 
     def render(self) -> bytes:
         """The scrape's body, of type `CONTENT_TYPE`."""
-        return generate_latest(self._registry)
+        return self._write([*self._snapshot.collect()])
+
+    async def scrape(self) -> bytes:
+        """`render` with only the snapshot taken on the event loop: to write some thousand samples
+        down takes a long time.
+        """
+        return await asyncio.to_thread(self._write, [*self._snapshot.collect()])
+
+    def _write(self, families: Sequence[Metric]) -> bytes:
+        return generate_latest(_Taken(families, self._registry))
 
 
 def _gauges(
