@@ -8,6 +8,7 @@ same row.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -112,13 +113,17 @@ class Reconciler:
         settings = wanted.peer_settings(intent, self._settings_of)
         world.keep_only(settings)
         network_of = world.fabric.network_of
+        # Each step goes through all peers: routes and requests have a turn between two of them.
+        await asyncio.sleep(0)
         faults = await world.build(intent.shape)
-        bound = await world.speaker.converge(
-            wanted.speaker_specs(intent, self._resets, settings, network_of)
-        )
-        peer_faults = await world.bfd.converge(
-            wanted.bfd_specs(intent, self._bfd, settings, network_of)
-        )
+        speaker_specs = wanted.speaker_specs(intent, self._resets, settings, network_of)
+        await asyncio.sleep(0)
+        bound = await world.speaker.converge(speaker_specs)
+        await asyncio.sleep(0)
+        bfd_specs = wanted.bfd_specs(intent, self._bfd, settings, network_of)
+        await asyncio.sleep(0)
+        peer_faults = await world.bfd.converge(bfd_specs)
+        await asyncio.sleep(0)
         await world.lay_routes()
         await world.tables.converge(
             wanted.table_intents(intent, self._policy), wanted.interface_addresses(intent)
