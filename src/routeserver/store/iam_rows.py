@@ -1,6 +1,7 @@
-"""What IAM keeps: users, roles, groups and policies of an account, and the keys of its users.
+"""What IAM keeps: users, roles, groups, policies and instance profiles of an account, and the keys
+of its users.
 
-Each of the four is read and written whole, so it is one row: its name and a JSON document, which
+Each of the five is read and written whole, so it is one row: its name and a JSON document, which
 `control.access` gives its form. Names are found whatever their case, as IAM finds them. Secrets
 arrive here sealed.
 """

@@ -1,4 +1,5 @@
-"""Users, roles, groups and managed policies: what each is, and its form as a stored document."""
+"""Users, roles, groups, managed policies and instance profiles: what each is, and its form as a
+stored document."""
 
 from __future__ import annotations
 
@@ -25,6 +26,8 @@ ID_PREFIX: Final = {
 }
 POLICY: Final = "policy"
 POLICY_ID_PREFIX: Final = "ANPA"
+INSTANCE_PROFILE: Final = "instance-profile"
+INSTANCE_PROFILE_ID_PREFIX: Final = "AIPA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,24 @@ class ManagedPolicy:
         return next(each.document for each in self.versions if each.id == self.default_version)
 
 
-def to_document(entity: Entity | ManagedPolicy) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class InstanceProfile:
+    """What hands a role to an instance. `role` is the role's name; there is at most one."""
+
+    account_id: str
+    name: str
+    path: str
+    id: str
+    created_at: float
+    role: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def arn(self) -> str:
+        return f"arn:aws:iam::{self.account_id}:{INSTANCE_PROFILE}{self.path}{self.name}"
+
+
+def to_document(entity: Entity | ManagedPolicy | InstanceProfile) -> dict[str, Any]:
     return asdict(entity)
 
 
@@ -105,3 +125,7 @@ def entity_of(document: Mapping[str, Any]) -> Entity:
 def policy_of(document: Mapping[str, Any]) -> ManagedPolicy:
     versions = tuple(PolicyVersion(**each) for each in document["versions"])
     return ManagedPolicy(**{**document, "versions": versions})
+
+
+def profile_of(document: Mapping[str, Any]) -> InstanceProfile:
+    return InstanceProfile(**document)

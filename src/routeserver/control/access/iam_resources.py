@@ -11,6 +11,7 @@ _ABOUT_ALL: Final = frozenset(
     {"ListUsers", "ListRoles", "ListGroups", "ListPolicies", "ListAccountAliases"}
 )
 _NAMED: Final = (
+    ("instance-profile", "InstanceProfileName"),
     ("role", "RoleName"),
     ("user", "UserName"),
     ("group", "GroupName"),
@@ -26,6 +27,8 @@ def resource_of(request: ApiRequest) -> str:
     prefix = f"arn:aws:iam::{request.account_id}"
     if action in _ABOUT_ALL:
         return "*"
+    if action == "ListInstanceProfiles":
+        return f"{prefix}:instance-profile{params.get('PathPrefix', '/')}"
     if "User" in action and action.endswith("Group"):
         return f"{prefix}:group/{params['GroupName']}"
     for kind, parameter in _NAMED:

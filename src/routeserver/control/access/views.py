@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from routeserver.control.access.entities import Entity, ManagedPolicy, PolicyVersion
+from routeserver.control.access.entities import (
+    Entity,
+    InstanceProfile,
+    ManagedPolicy,
+    PolicyVersion,
+)
 from routeserver.control.call import Answer
 
 
@@ -52,6 +57,34 @@ def group(entity: Entity) -> Answer:
         "GroupId": entity.id,
         "Arn": entity.arn,
         "CreateDate": entity.created_at,
+    }
+
+
+def instance_profile(
+    profile: InstanceProfile, holder: Entity | None, *, full: bool = True
+) -> Answer:
+    """`holder` is its role. Lists leave tags out."""
+    answer: Answer = {
+        "Path": profile.path,
+        "InstanceProfileName": profile.name,
+        "InstanceProfileId": profile.id,
+        "Arn": profile.arn,
+        "CreateDate": profile.created_at,
+        "Roles": [] if holder is None else [_role_in_profile(holder)],
+    }
+    if full and profile.tags:
+        answer["Tags"] = tags(profile.tags)
+    return answer
+
+
+def _role_in_profile(entity: Entity) -> Answer:
+    return {
+        "Path": entity.path,
+        "RoleName": entity.name,
+        "RoleId": entity.id,
+        "Arn": entity.arn,
+        "CreateDate": entity.created_at,
+        "AssumeRolePolicyDocument": encoded(entity.trust or ""),
     }
 
 

@@ -156,10 +156,7 @@ def delete_boundary(kind: EntityKind) -> OperationFn:
 def tag(kind: EntityKind) -> OperationFn:
     async def run(call: Call, params: Params) -> Answer:
         holder = await _holder(call, params, kind)
-        tags = {**holder.tags, **lookup.checked_tags(params["Tags"])}
-        if len(tags) > lookup.MAX_TAGS:
-            raise lookup.limit_exceeded("TagsPerResource", lookup.MAX_TAGS)
-        await lookup.save(call, replace(holder, tags=tags))
+        await lookup.save(call, replace(holder, tags=with_tags(holder.tags, params)))
         return {}
 
     return run
@@ -168,7 +165,7 @@ def tag(kind: EntityKind) -> OperationFn:
 def untag(kind: EntityKind) -> OperationFn:
     async def run(call: Call, params: Params) -> Answer:
         holder = await _holder(call, params, kind)
-        await lookup.save(call, replace(holder, tags=_without(holder.tags, params)))
+        await lookup.save(call, replace(holder, tags=without_tags(holder.tags, params)))
         return {}
 
     return run
@@ -177,34 +174,41 @@ def untag(kind: EntityKind) -> OperationFn:
 def list_tags(kind: EntityKind) -> OperationFn:
     async def run(call: Call, params: Params) -> Answer:
         holder = await _holder(call, params, kind)
-        return _tag_page(holder.tags, params)
+        return tag_page(holder.tags, params)
 
     return run
 
 
 async def tag_policy(call: Call, params: Params) -> Answer:
     policy = await lookup.find_own_policy(call, params["PolicyArn"])
-    tags = {**policy.tags, **lookup.checked_tags(params["Tags"])}
-    await lookup.save_policy(call, replace(policy, tags=tags))
+    await lookup.save_policy(call, replace(policy, tags=with_tags(policy.tags, params)))
     return {}
 
 
 async def untag_policy(call: Call, params: Params) -> Answer:
     policy = await lookup.find_own_policy(call, params["PolicyArn"])
-    await lookup.save_policy(call, replace(policy, tags=_without(policy.tags, params)))
+    await lookup.save_policy(call, replace(policy, tags=without_tags(policy.tags, params)))
     return {}
 
 
 async def list_policy_tags(call: Call, params: Params) -> Answer:
     policy = await lookup.find_policy(call, params["PolicyArn"])
-    return _tag_page(policy.tags, params)
+    return tag_page(policy.tags, params)
 
 
-def _without(tags: Mapping[str, str], params: Params) -> dict[str, str]:
+def with_tags(tags: Mapping[str, str], params: Params) -> dict[str, str]:
+    """Raises Refusal LimitExceeded or InvalidInput."""
+    found = {**tags, **lookup.checked_tags(params["Tags"])}
+    if len(found) > lookup.MAX_TAGS:
+        raise lookup.limit_exceeded("TagsPerResource", lookup.MAX_TAGS)
+    return found
+
+
+def without_tags(tags: Mapping[str, str], params: Params) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key not in params["TagKeys"]}
 
 
-def _tag_page(tags: Mapping[str, str], params: Params) -> Answer:
+def tag_page(tags: Mapping[str, str], params: Params) -> Answer:
     return lookup.page(
         list(tags), params, "Tags", str, lambda key: {"Key": key, "Value": tags[key]}
     )

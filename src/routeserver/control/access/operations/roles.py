@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from routeserver.control.access import lookup, views
+from routeserver.control.access import lookup, profiles, views
 from routeserver.control.access.entities import (
     DEFAULT_SESSION_S,
     ID_PREFIX,
@@ -79,14 +79,10 @@ async def delete_role(call: Call, params: Params) -> Answer:
         raise lookup.delete_conflict("must detach all policies first")
     if role.inline:
         raise lookup.delete_conflict("must delete policies first")
+    if await profiles.profiles_with(call, role):
+        raise lookup.delete_conflict("must remove roles from instance profile first")
     await call.tx.iam(call.account_id).delete(EntityKind.ROLE, role.name)
     return {}
-
-
-async def list_instance_profiles_for_role(call: Call, params: Params) -> Answer:
-    """There are none; Terraform asks before it deletes a role."""
-    await lookup.find(call, EntityKind.ROLE, params["RoleName"])
-    return {"InstanceProfiles": [], "IsTruncated": False}
 
 
 async def _change(call: Call, params: Params, **changes: Any) -> Entity:
