@@ -1,7 +1,7 @@
 """DryRun of every EC2 operation there is: permitted, not permitted, and nothing is ever done.
 
-Eleven operations have no such parameter in EC2's own model, ModifyVpcAttribute for one; they refuse
-it, and do nothing either.
+Fourteen operations have no such parameter in EC2's own model, ModifyVpcAttribute for one; they
+refuse it, and do nothing either.
 
 The operations come from the registry and their parameters from the service model, so a new
 operation is held to it from its first day.

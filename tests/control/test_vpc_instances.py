@@ -341,15 +341,11 @@ async def test_what_an_instance_is_launched_with_is_read_back(cloud: Cloud, subn
         cloud,
         subnet_id,
         InstanceType="t3.micro",
-        IamInstanceProfile={"Name": "appliance"},
         MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
         CreditSpecification={"CpuCredits": "standard"},
     )
     this = {"InstanceId": made["InstanceId"]}
     instance = await shown(cloud, made["InstanceId"])
-    profile = instance["IamInstanceProfile"]
-    assert profile["Arn"] == f"arn:aws:iam::{ACCOUNT}:instance-profile/appliance"
-    assert len(profile["Id"]) == 21
     options = instance["MetadataOptions"]
     assert (options["HttpTokens"], options["HttpPutResponseHopLimit"]) == ("required", 2)
     assert (options["HttpEndpoint"], options["State"]) == ("enabled", "applied")
@@ -359,8 +355,6 @@ async def test_what_an_instance_is_launched_with_is_read_back(cloud: Cloud, subn
     for name, value, found in (
         ("metadata-options.http-tokens", "required", 1),
         ("metadata-options.http-tokens", "optional", 0),
-        ("iam-instance-profile.arn", "*/appliance", 1),
-        ("iam-instance-profile.id", profile["Id"], 1),
     ):
         answer = await cloud("DescribeInstances", Filters=[{"Name": name, "Values": [value]}])
         assert len(answer["Reservations"]) == found, name
@@ -373,9 +367,6 @@ async def test_what_an_instance_is_launched_with_is_read_back(cloud: Cloud, subn
 @pytest.mark.parametrize(
     ("params", "code"),
     [
-        ({"IamInstanceProfile": {"Name": "a", "Arn": "b"}}, "InvalidParameterCombination"),
-        ({"IamInstanceProfile": {"Arn": "arn:aws:iam::1:role/x"}}, "InvalidParameterValue"),
-        ({"IamInstanceProfile": {"Name": "a b"}}, "InvalidParameterValue"),
         ({"MetadataOptions": {"HttpPutResponseHopLimit": 65}}, "InvalidParameterValue"),
         ({"CreditSpecification": {"CpuCredits": "many"}}, "InvalidParameterValue"),
     ],

@@ -15,9 +15,11 @@ from tests.store.samples import HERE, route_server
 
 from routeserver.domain import network, resources
 from routeserver.domain.network import (
+    Instance,
     NetworkAcl,
     NetworkAclAssociation,
     NetworkAclEntry,
+    ProfileAssociation,
     SecurityGroup,
     SecurityGroupRule,
 )
@@ -99,22 +101,29 @@ INSERT INTO route_server VALUES ('rs-1', :account, :region, 1.0, 4294967294, 'pe
 """  # noqa: E501
 
 
-def _first_version(path: Path) -> None:
-    """A database as version 0001 left it: its tables, a VPC, a subnet and a route server."""
+INSTANCES_OF_THE_SIXTH: Final = r"""
+INSERT INTO instance VALUES ('i-1', :account, :region, 1.0, 'r-1', 'vpc-1', 'subnet-1', 'us-east-1a', 'ami-1', 't3.micro', 'running', 0, 2.0, NULL, NULL, false, false, false, false, 'stop', NULL, NULL, NULL, 'arn\:aws\:iam\:\:1\:instance-profile/web', NULL, 'standard')
+INSERT INTO instance VALUES ('i-2', :account, :region, 1.0, 'r-1', 'vpc-1', 'subnet-1', 'us-east-1a', 'ami-1', 't3.micro', 'running', 1, 2.0, NULL, NULL, false, false, false, false, 'stop', NULL, NULL, NULL, NULL, NULL, NULL)
+INSERT INTO instance VALUES ('i-3', :account, :region, 1.0, 'r-1', 'vpc-1', 'subnet-1', 'us-east-1a', 'ami-1', 't3.micro', 'terminated', 2, 2.0, NULL, NULL, false, false, false, false, 'stop', NULL, NULL, 3.0, 'arn\:aws\:iam\:\:1\:instance-profile/web', NULL, NULL)
+"""  # noqa: E501
+
+
+def _old_version(path: Path, revision: str, rows: str) -> None:
+    """A database as this version left it: its tables, and these rows."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         context = MigrationContext.configure(
-            connection, opts={"fn": lambda revision, _: _SCRIPTS._upgrade_revs("0001", revision)}
+            connection, opts={"fn": lambda start, _: _SCRIPTS._upgrade_revs(revision, start)}
         )
         context.run_migrations(op=Operations(context))
-        for statement in ROWS_OF_THE_FIRST.strip().splitlines():
+        for statement in rows.strip().splitlines():
             connection.execute(text(statement), {"account": HERE.account_id, "region": HERE.region})
     engine.dispose()
 
 
 async def test_a_database_of_the_first_version_keeps_what_it_has(tmp_path: Path) -> None:
     """And its VPCs get what they would be born with now."""
-    _first_version(tmp_path / "state.db")
+    _old_version(tmp_path / "state.db", "0001", ROWS_OF_THE_FIRST)
     store = await Store.open(f"sqlite:///{tmp_path / 'state.db'}", synchronous="OFF")
     async with store.read(HERE) as tx:
         assert await tx.list(RouteServer) == [route_server()]
@@ -137,4 +146,30 @@ async def test_a_database_of_the_first_version_keeps_what_it_has(tmp_path: Path)
         assert len(await tx.list(NetworkAclEntry, network_acl_id=acl.id)) == 8
         (link,) = await tx.list(NetworkAclAssociation, network_acl_id=acl.id)
         assert link.subnet_id == "subnet-1"
+    await store.close()
+
+
+async def test_instances_of_the_sixth_version_keep_the_profile_they_were_launched_with(
+    tmp_path: Path,
+) -> None:
+    _old_version(tmp_path / "state.db", "0006", INSTANCES_OF_THE_SIXTH)
+    store = await Store.open(f"sqlite:///{tmp_path / 'state.db'}", synchronous="OFF")
+    async with store.read(HERE) as tx:
+        rows = await tx.list(Instance)
+        assert [(row.id, row.cpu_credits) for row in rows] == [
+            ("i-1", "standard"),
+            ("i-2", None),
+            ("i-3", None),
+        ]
+        assert await tx.list(ProfileAssociation) == [
+            ProfileAssociation(
+                id="iip-assoc-1",
+                account_id=HERE.account_id,
+                region=HERE.region,
+                created_at=2.0,
+                instance_id="i-1",
+                profile_arn="arn:aws:iam::1:instance-profile/web",
+                profile_id="AIPAPIUKHKGYQPH2VALPD",
+            )
+        ]
     await store.close()

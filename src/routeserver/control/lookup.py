@@ -17,6 +17,7 @@ from routeserver.domain.network import (
     ManagedPrefixList,
     NetworkAcl,
     NetworkAclAssociation,
+    ProfileAssociation,
     SecurityGroup,
     SecurityGroupRule,
 )
@@ -45,6 +46,8 @@ class Naming:
     """The stem of ``.NotFound``, and of ``.Malformed`` unless that has one of its own."""
     noun: str
     malformed_code: str | None = None
+    whole: bool = False
+    """Whether the codes stand as they are, without these ends."""
 
 
 NAMING: Final[dict[type[Resource], Naming]] = {
@@ -69,6 +72,9 @@ NAMING: Final[dict[type[Resource], Naming]] = {
     DhcpOptions: Naming("dopt", "InvalidDhcpOptionID", "dhcpOption ID"),
     ManagedPrefixList: Naming("pl", "InvalidPrefixListID", "prefix list ID", "InvalidPrefixListId"),
     Instance: Naming("i", "InvalidInstanceID", "instance ID"),
+    ProfileAssociation: Naming(
+        "iip-assoc", "NoSuchAssociation", "association", "InvalidParameterValue", whole=True
+    ),
     RouteServer: Naming("rs", "InvalidRouteServerId", "routeServer ID"),
     RouteServerEndpoint: Naming("rse", "InvalidRouteServerEndpointId", "routeServerEndpoint ID"),
     RouteServerPeer: Naming("rsp", "InvalidRouteServerPeerId", "routeServerPeer ID"),
@@ -78,7 +84,7 @@ NAMING: Final[dict[type[Resource], Naming]] = {
 def malformed(type_: type[Resource], text: str) -> Refusal:
     naming = NAMING[type_]
     return Refusal(
-        f"{naming.malformed_code or naming.code}.Malformed",
+        (naming.malformed_code or naming.code) + ("" if naming.whole else ".Malformed"),
         f"Invalid id: '{text}' (expecting '{naming.id_prefix}-...')",
     )
 
@@ -89,7 +95,7 @@ def not_found(type_: type[Resource], *ids: str) -> Refusal:
         text = f"The {naming.noun} '{ids[0]}' does not exist"
     else:
         text = f"The {naming.noun}s '{', '.join(ids)}' do not exist"
-    return Refusal(f"{naming.code}.NotFound", text)
+    return Refusal(naming.code if naming.whole else f"{naming.code}.NotFound", text)
 
 
 async def find(call: Call, type_: type[R], resource_id: str) -> R:

@@ -18,6 +18,7 @@ from routeserver.control.operations import (
     instance_catalog,
     instance_description,
     instance_options,
+    instance_profile,
     interface_address,
     internet_gateway,
     network_acl,
@@ -111,6 +112,14 @@ EC2: Final[dict[str, Operation]] = {
     "ModifyInstanceAttribute": writes(instance_attribute.modify_instance_attribute),
     "ModifyInstanceMetadataOptions": writes(instance_options.modify_instance_metadata_options),
     "DescribeInstanceAttribute": reads(instance_attribute.describe_instance_attribute),
+    "AssociateIamInstanceProfile": writes(instance_profile.associate_iam_instance_profile),
+    "DisassociateIamInstanceProfile": writes(instance_profile.disassociate_iam_instance_profile),
+    "ReplaceIamInstanceProfileAssociation": writes(
+        instance_profile.replace_iam_instance_profile_association
+    ),
+    "DescribeIamInstanceProfileAssociations": reads(
+        instance_profile.describe_iam_instance_profile_associations
+    ),
     "DescribeInstanceTypes": reads(instance_catalog.describe_instance_types),
     "DescribeImages": reads(instance_catalog.describe_images),
     "DescribeVolumes": reads(instance_catalog.describe_volumes),

@@ -137,7 +137,16 @@ class Instance(Resource):
     client_token: str | None = None
     state_reason: str | None = None
     terminated_at: float | None = None
-    profile_arn: str | None = None
     metadata_options: str | None = None
     """What was asked of the metadata service, as JSON by the names of the API."""
     cpu_credits: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileAssociation(Resource):
+    """Id ``iip-assoc-…``: the IAM instance profile of an instance, which has one at most. The
+    profile may be gone."""
+
+    instance_id: str
+    profile_arn: str
+    profile_id: str

@@ -138,6 +138,9 @@ _ROWS: Final[Mapping[str, str]] = {
     "ModifyInstanceAttribute": "instance:InstanceId",
     "ModifyInstanceMetadataOptions": "instance:InstanceId",
     "DescribeInstanceAttribute": "instance:InstanceId",
+    "AssociateIamInstanceProfile": "instance:InstanceId",
+    "DisassociateIamInstanceProfile": "instance@profile-association:AssociationId",
+    "ReplaceIamInstanceProfileAssociation": "instance@profile-association:AssociationId",
     # Tags: the type is the id's
     "CreateTags": "*:Resources",
     "DeleteTags": "*:Resources",

@@ -15,6 +15,7 @@ from routeserver.domain.network import (
     NetworkAclAssociation,
     NetworkAclEntry,
     PrefixListVersion,
+    ProfileAssociation,
     SecurityGroup,
     SecurityGroupRule,
 )
@@ -102,9 +103,15 @@ NETWORK_TABLES: Final[Mapping[type[Resource], Table]] = {
         text("client_token", null=True),
         text("state_reason", null=True),
         moment("terminated_at", null=True),
-        text("profile_arn", null=True),
         text("metadata_options", null=True),
         text("cpu_credits", null=True),
         found_by=("vpc_id", "subnet_id"),
+    ),
+    ProfileAssociation: resource_table(
+        "profile_association",
+        text("instance_id"),
+        text("profile_arn"),
+        text("profile_id"),
+        found_by=("instance_id",),
     ),
 }

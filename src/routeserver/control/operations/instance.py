@@ -12,6 +12,12 @@ from typing import Any, Final
 
 from routeserver.control import attachments, idempotency, tagging
 from routeserver.control.call import Answer, Call, Params
+from routeserver.control.instance_profiles import (
+    associate,
+    associations_of,
+    forget_associations,
+    wanted_profile,
+)
 from routeserver.control.instances import (
     find_instances,
     forget_expired,
@@ -61,7 +67,8 @@ async def run_instances(call: Call, params: Params) -> Answer:
     refuse_unsupported(params, UNSUPPORTED)
     count = _count(params)
     _check(params)
-    options = launch_options(call, params)
+    options = launch_options(params)
+    profile = await wanted_profile(call, params)
     requests = interface_requests(params, count)
     tags = tagging.specified_tags(params, ("instance", "network-interface"))
     subnet = await subnet_of(call, requests[0])
@@ -93,6 +100,8 @@ async def run_instances(call: Call, params: Params) -> Answer:
         )
         await call.tx.insert(row)
         await tagging.put_tags(call, row, tags["instance"])
+        if profile is not None:
+            await associate(call, row.id, profile)
         for request in requests:
             await give_interface(call, row, request, tags["network-interface"])
         if index == 0:
@@ -138,6 +147,7 @@ async def _reservation(call: Call, reservation_id: str) -> Answer:
     """What RunInstances answers, the first time and again."""
     rows = await call.tx.list(Instance, reservation_id=reservation_id)
     interfaces = await interfaces_of(call, rows)
+    profiles = await associations_of(call, [row.id for row in rows])
     names = await names_of_groups(call.tx)
     tags = await call.tx.tags_of([row.id for row in rows])
     rows.sort(key=lambda row: row.launch_index)
@@ -151,6 +161,7 @@ async def _reservation(call: Call, reservation_id: str) -> Answer:
                 interfaces.get(row.id, ()),
                 names,
                 tags[row.id],
+                association=profiles.get(row.id),
                 shown_state=InstanceState.PENDING if row.state is InstanceState.RUNNING else None,
             )
             for row in rows
@@ -168,6 +179,7 @@ async def terminate_instances(call: Call, params: Params) -> Answer:
         if row.disable_api_termination and row.state is not InstanceState.TERMINATED:
             raise _protected(row, "terminated", "disableApiTermination")
     interfaces = await interfaces_of(call, rows)
+    await forget_associations(call, [row.id for row in rows])
     changes = []
     for row in rows:
         if row.state is InstanceState.TERMINATED:

@@ -7,13 +7,14 @@ from typing import Final
 
 from routeserver.control.call import Answer, Call, Params
 from routeserver.control.describe import Column, Page, check_max_results, describe
+from routeserver.control.instance_profiles import associations_of
 from routeserver.control.instances import interfaces_of, is_shown
 from routeserver.control.security_groups import names_of_groups
 from routeserver.control.valueless_filters import without_values
 from routeserver.control.views import instance as views
 from routeserver.control.views.moments import timestamp
 from routeserver.control.views.network_interface import ATTACHED
-from routeserver.domain.network import Instance, InstanceState
+from routeserver.domain.network import Instance, InstanceState, ProfileAssociation
 from routeserver.domain.resources import NetworkInterface
 from routeserver.domain.zones import zone_id_of
 
@@ -30,10 +31,6 @@ OF_ROW: Final[dict[str, Column[Instance]]] = {
     "client-token": lambda row: row.client_token,
     "ebs-optimized": lambda row: str(row.ebs_optimized).lower(),
     "hypervisor": lambda _: "xen",
-    "iam-instance-profile.arn": lambda row: row.profile_arn,
-    "iam-instance-profile.id": lambda row: (
-        None if row.profile_arn is None else views.profile_id(row.profile_arn)
-    ),
     "image-id": lambda row: row.image_id,
     "instance-id": lambda row: row.id,
     "instance-state-code": lambda row: str(views.CODES[row.state]),
@@ -134,15 +131,23 @@ async def describe_instances(call: Call, params: Params) -> Answer:
     check_max_results(params, "InstanceIds")
     names = await names_of_groups(call.tx)
     interfaces = await interfaces_of(call, await call.tx.list(Instance))
+    profiles = await associations_of(call)
     all_ids = [each.id for some in interfaces.values() for each in some]
     filters = {
         **_filters(interfaces, names, await call.tx.tags_of(all_ids)),
+        **_profile_filters(profiles),
         "availability-zone-id": _zone_id(call),
     }
     page = await describe(call, params, Instance, "InstanceIds", filters, is_shown=is_shown(call))
     reservations: dict[str, list[Answer]] = {}
     for row in page.rows:
-        shown = views.instance(row, interfaces.get(row.id, ()), names, page.tags.get(row.id, {}))
+        shown = views.instance(
+            row,
+            interfaces.get(row.id, ()),
+            names,
+            page.tags.get(row.id, {}),
+            association=profiles.get(row.id),
+        )
         reservations.setdefault(row.reservation_id, []).append(shown)
     return _with_token(
         page,
@@ -194,6 +199,16 @@ def _filters(
         "network-interface.tag-value": of(lambda each: list(tags.get(each.id, {}).values()), None),
         **{name: _always(value) for name, value in SAME_FOR_ALL.items()},
         **without_values("DescribeInstances"),
+    }
+
+
+def _profile_filters(profiles: Mapping[str, ProfileAssociation]) -> dict[str, Column[Instance]]:
+    def of(field: str) -> Column[Instance]:
+        return lambda row: getattr(profiles.get(row.id), field, None)
+
+    return {
+        "iam-instance-profile.arn": of("profile_arn"),
+        "iam-instance-profile.id": of("profile_id"),
     }
 
 

@@ -1,12 +1,10 @@
-"""What an instance is launched with and nothing here uses, yet clients read back: its profile, the
-options of its metadata service, its CPU credits. And ModifyInstanceMetadataOptions (EC2 API
-2016-11-15).
+"""What an instance is launched with and nothing here uses, yet clients read back: the options of
+its metadata service, its CPU credits. And ModifyInstanceMetadataOptions (EC2 API 2016-11-15).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, Final
 
 from routeserver.control.call import Answer, Call, Params
@@ -19,15 +17,11 @@ from routeserver.domain.refusal import Refusal
 MOST_HOPS: Final = 64
 CREDITS: Final = ("standard", "unlimited")
 
-_PROFILE_ARN: Final = re.compile(r"arn:aws[\w-]*:iam::\d{12}:instance-profile/[\w+=,.@/-]+", re.A)
-_PROFILE_NAME: Final = re.compile(r"[\w+=,.@-]{1,128}", re.A)
 
-
-def launch_options(call: Call, params: Params) -> dict[str, Any]:
+def launch_options(params: Params) -> dict[str, Any]:
     """The columns of RunInstances' parameters. Raises Refusal for values that EC2 does not take."""
     metadata = _checked(params.get("MetadataOptions", {}))
     return {
-        "profile_arn": _profile_arn(call, params.get("IamInstanceProfile")),
         "metadata_options": json.dumps(metadata) if metadata else None,
         "cpu_credits": _credits(params),
     }
@@ -40,29 +34,6 @@ def _credits(params: Params) -> str | None:
     if asked not in CREDITS:
         raise vpc_rules.invalid_value("cpuCredits", asked, f"Valid values: {', '.join(CREDITS)}.")
     return asked
-
-
-def _profile_arn(call: Call, asked: Params | None) -> str | None:
-    """Any name is a profile, as any id is an image: none is kept here."""
-    if not asked:
-        return None
-    arn, name = asked.get("Arn"), asked.get("Name")
-    if arn and name:
-        raise Refusal(
-            "InvalidParameterCombination",
-            "The parameter iamInstanceProfile.name may not be used in combination with "
-            "iamInstanceProfile.arn",
-        )
-    if arn and _PROFILE_ARN.fullmatch(arn):
-        return str(arn)
-    if name and _PROFILE_NAME.fullmatch(name):
-        return f"arn:aws:iam::{call.account_id}:instance-profile/{name}"
-    which = "arn" if arn else "name"
-    raise Refusal(
-        "InvalidParameterValue",
-        f"Value ({arn or name}) for parameter iamInstanceProfile.{which} is invalid. "
-        f"Invalid IAM Instance Profile {which}",
-    )
 
 
 def _checked(asked: Params) -> dict[str, Any]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b32encode
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from typing import Any, Final
 
 from routeserver.control.call import Answer
 from routeserver.control.tagging import tag_list
 from routeserver.control.views import network_interface as interface_views
-from routeserver.domain.network import Instance, InstanceState
-from routeserver.domain.resources import NetworkInterface
+from routeserver.domain.network import Instance, InstanceState, ProfileAssociation
+from routeserver.domain.resources import AssociationState, NetworkInterface
 
 CODES: Final = {
     InstanceState.PENDING: 0,
@@ -56,12 +54,6 @@ def metadata_options(row: Instance) -> dict[str, Any]:
     return {**METADATA_DEFAULTS, **json.loads(row.metadata_options or "{}")}
 
 
-def profile_id(arn: str) -> str:
-    """In Amazon's form; it follows from the profile's name."""
-    digits = b32encode(sha256(arn.encode()).digest()).decode()
-    return f"AIPA{digits[:17]}"
-
-
 def state_reason(row: Instance) -> Answer:
     """Why it is terminated, when somebody did it."""
     if row.state is not InstanceState.TERMINATED or not row.state_reason:
@@ -81,10 +73,11 @@ def instance(
     group_names: Mapping[str, str],
     tags: Mapping[str, str],
     *,
+    association: ProfileAssociation | None = None,
     shown_state: InstanceState | None = None,
 ) -> Answer:
-    """`interfaces` in order of their device index; `shown_state` is what the call that changes the
-    state answers."""
+    """`interfaces` in order of their device index; `association` is with its profile; `shown_state`
+    is what the call that changes the state answers."""
     now = shown_state or row.state
     shown: Answer = {
         "InstanceId": row.id,
@@ -131,8 +124,8 @@ def instance(
     }
     if row.key_name is not None:
         shown["KeyName"] = row.key_name
-    if row.profile_arn is not None:
-        shown["IamInstanceProfile"] = {"Arn": row.profile_arn, "Id": profile_id(row.profile_arn)}
+    if association is not None:
+        shown["IamInstanceProfile"] = profile(association)
     if row.client_token is not None:
         shown["ClientToken"] = row.client_token
     if row.state is InstanceState.TERMINATED:
@@ -150,6 +143,19 @@ def instance(
         if primary.ipv6_addresses:
             shown["Ipv6Address"] = primary.ipv6_addresses[0]
     return shown
+
+
+def profile(association: ProfileAssociation) -> Answer:
+    return {"Arn": association.profile_arn, "Id": association.profile_id}
+
+
+def profile_association(row: ProfileAssociation, state: AssociationState) -> Answer:
+    return {
+        "AssociationId": row.id,
+        "InstanceId": row.instance_id,
+        "IamInstanceProfile": profile(row),
+        "State": state,
+    }
 
 
 def interface(row: NetworkInterface, group_names: Mapping[str, str]) -> Answer:
