@@ -13,8 +13,10 @@ from typing import Final
 from routeserver.control.access import context as contexts
 from routeserver.control.access import denials
 from routeserver.control.access.iam_resources import resource_of
+from routeserver.control.access.passing import Passing, is_about_a_profile, passing_of
 from routeserver.control.access.principal import Principal, PrincipalKind
 from routeserver.control.request import ApiRequest
+from routeserver.domain.network import Instance, ProfileAssociation
 from routeserver.domain.refusal import Refusal
 from routeserver.domain.resources import (
     NetworkInterface,
@@ -39,6 +41,7 @@ _TYPES: Final = {type_.kind: type_ for type_ in TABLES if type_.kind}
 _VIA: Final[dict[str, tuple[type[Resource], str, str]]] = {
     "association": (RouteTableAssociation, "id", "route_table_id"),
     "attachment": (NetworkInterface, "attachment_id", "id"),
+    "profile-association": (ProfileAssociation, "id", "instance_id"),
 }
 """What a parameter may name instead of a resource: its type, the field it is, the field meant."""
 
@@ -71,23 +74,35 @@ class Authorizer:
         if caller.policies is None or action in UNCHECKED:
             return
         base = contexts.of_request(request, now)
+        passing = await self._passing(request)
         if request.service != "ec2":
             resource = resource_of(request) if request.service == "iam" else "*"
-            self._judge(caller, caller.policies, action, resource, base)
-            return
-        await self._check_ec2(request, caller, caller.policies, action, base)
+            self._judge(request, caller.policies, action, resource, base)
+        else:
+            base |= passing.of_request
+            await self._check_ec2(request, caller.policies, action, base, passing.of_made)
+        if passing.role_arn is not None:
+            context = {**base, **passing.of_role}
+            self._judge(request, caller.policies, "iam:PassRole", passing.role_arn, context)
+
+    async def _passing(self, request: ApiRequest) -> Passing:
+        if not is_about_a_profile(request):
+            return Passing()
+        async with self._store.read(Scope(request.account_id, request.region)) as tx:
+            return await passing_of(request, tx)
 
     async def _check_ec2(
         self,
         request: ApiRequest,
-        caller: Principal,
         policies: Policies,
         action: str,
         base: dict[str, Values],
+        made: Context,
     ) -> None:
+        """`made` is what else is known of what the request makes."""
         targets = iam_actions.targets(request.action)
         if not targets:
-            self._judge(caller, policies, action, "*", base)
+            self._judge(request, policies, action, "*", base)
             return
         if any(target.via for target in targets) or contexts.looks_at_resources(policies.keys):
             async with self._store.read(Scope(request.account_id, request.region)) as tx:
@@ -97,20 +112,34 @@ class Authorizer:
             subjects = await _subjects(request, None)
             facts = [_facts_of_made(request, each) for each in subjects]
         for subject, known in zip(subjects, facts, strict=True):
-            self._judge(caller, policies, action, _arn(request, subject), {**base, **known})
+            context = {**base, **known, **(made if subject.is_made else {})}
+            self._judge(request, policies, action, _arn(request, subject), context)
         if request.params.get("TagSpecifications"):
             # "Grant permission to tag resources during creation" (EC2 user guide).
             base["ec2:createaction"] = (request.action,)
             for subject in subjects:
                 if subject.is_made:
-                    self._judge(caller, policies, "ec2:CreateTags", _arn(request, subject), base)
+                    self._judge(request, policies, "ec2:CreateTags", _arn(request, subject), base)
 
     def _judge(
-        self, caller: Principal, policies: Policies, action: str, resource: str, context: Context
+        self,
+        request: ApiRequest,
+        policies: Policies,
+        action: str,
+        resource: str,
+        context: Context,
     ) -> None:
         decision = evaluate(policies, action, resource, context)
         if not decision.allowed:
-            raise denials.unauthorized(caller, action, resource, decision, context, self._seal)
+            raise denials.unauthorized(
+                request.caller,
+                action,
+                resource,
+                decision,
+                context,
+                self._seal,
+                service=request.service,
+            )
 
 
 def _is_session_of_user(caller: Principal) -> bool:
@@ -153,6 +182,9 @@ async def _facts(request: ApiRequest, subject: _Subject, tx: Transaction) -> Con
     row = None if type_ is None else await tx.get(type_, subject.id)
     tags = (await tx.tags_of([subject.id]))[subject.id]
     found = contexts.of_resource(subject.type, subject.id, row, tags, request)
+    if isinstance(row, Instance):
+        for link in await tx.list(ProfileAssociation, instance_id=row.id):
+            found = {**found, contexts.INSTANCE_PROFILE: (link.profile_arn,)}
     subnet_id = getattr(row, "subnet_id", None)
     if subnet_id is None:
         return found

@@ -26,6 +26,7 @@ _ROW_KEYS: Final = {
     "instance_tenancy": "ec2:tenancy",
     "instance_type": "ec2:instancetype",
 }
+INSTANCE_PROFILE: Final = "ec2:instanceprofile"
 _ID_KEYS: Final = {
     "internet-gateway": "ec2:internetgatewayid",
     "network-acl": "ec2:networkaclid",
@@ -152,7 +153,7 @@ def _within(request: ApiRequest, *, vpc: str | None, subnet: str | None) -> dict
 
 def looks_at_resources(keys: Iterable[str]) -> bool:
     """Whether any of these keys is one whose value lies in the store."""
-    known = {"ec2:vpc", "ec2:subnet", *_ROW_KEYS.values()}
+    known = {"ec2:vpc", "ec2:subnet", INSTANCE_PROFILE, *_ROW_KEYS.values()}
     return any(
         key in known or key.startswith(("ec2:resourcetag/", "aws:resourcetag/")) for key in keys
     )

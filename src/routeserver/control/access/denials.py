@@ -26,14 +26,17 @@ def unauthorized(  # noqa: PLR0917 - what an answer tells
     decision: Decision,
     context: Context,
     seal: Seal,
+    *,
+    service: str,
 ) -> Refusal:
-    """The refusal of `action` (``service:Name``) on a resource."""
+    """The refusal of `action` (``service:Name``) on a resource, in the words of the service that
+    was asked."""
     reason = decision.reason.format(action=action)
     sentence = (
         f"User: {principal.arn} is not authorized to perform: {action} on resource: {resource} "
         f"{reason}"
     )
-    if not action.startswith("ec2:"):
+    if service != "ec2":
         return Refusal("AccessDenied", sentence, 403)
     account = _account(principal, action, resource, decision, context)
     encoded = seal.seal(json.dumps(account), _ABOUT)

@@ -125,7 +125,7 @@ def _require_permission(call: Call, params: Params, arn: str, role: Entity | Non
         own = Decision(False, Layer.TRUST, explicit=said is Trust.DENIED)
     elif own.allowed or (is_named and not own.explicit):
         return
-    raise denials.unauthorized(caller, ASSUME_ROLE, arn, own, context, call.seal)
+    raise denials.unauthorized(caller, ASSUME_ROLE, arn, own, context, call.seal, service="sts")
 
 
 def _duration(call: Call, params: Params, role: Entity) -> int:
