@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routeserver.bfd.events import Handover, Negotiated, PacketDiscarded, StateChanged
+from routeserver.bfd.events import (
+    BfdEvent,
+    Handover,
+    Negotiated,
+    PacketDiscarded,
+    RemoteAdminDown,
+    StateChanged,
+)
 from routeserver.bfd.fsm import ON_RECEIVED
 from routeserver.bfd.packet import ControlPacket, Diagnostic, State, decode, encode
 from routeserver.bfd.session import BfdConfig, BfdSession
@@ -23,6 +30,12 @@ HEARD = ControlPacket(
     detect_mult=3,
     desired_min_tx_us=300_000,
     required_min_rx_us=300_000,
+)
+ADMIN_DOWN = replace(
+    HEARD,
+    state=State.ADMIN_DOWN,
+    diagnostic=Diagnostic.ADMINISTRATIVELY_DOWN,
+    desired_min_tx_us=1_000_000,
 )
 
 
@@ -266,12 +279,72 @@ def test_an_unchanged_configuration_says_nothing() -> None:
 
 def test_a_remote_admin_down_takes_the_session_down_and_is_no_failure() -> None:
     session = session_in(State.UP)
-    [event] = session.receive(encode(replace(HEARD, state=State.ADMIN_DOWN, diagnostic=7)), 0.1)
+    event, admin_down = session.receive(encode(ADMIN_DOWN), 0.1)
+    assert admin_down == RemoteAdminDown(True, "the remote system is administratively down")
     assert isinstance(event, StateChanged)
     assert event.diagnostic is Diagnostic.NEIGHBOR_SIGNALED_DOWN
     assert event.remote_state is State.ADMIN_DOWN
     assert not event.is_failure
     assert event.reason == "the remote system took the session down administratively"
+
+
+def admin_downs(events: list[BfdEvent]) -> list[bool]:
+    return [event.down for event in events if isinstance(event, RemoteAdminDown)]
+
+
+@pytest.mark.parametrize(("own", "received"), list(product(State, State)))
+def test_it_says_when_the_remote_system_goes_administratively_down(
+    own: State, received: State
+) -> None:
+    session = session_in(own)
+    events = session.receive(encode(replace(HEARD, state=received)), 0.1)
+    is_news = received is State.ADMIN_DOWN and own is not State.ADMIN_DOWN
+    assert admin_downs(events) == ([True] if is_news else [])
+    again = session.receive(encode(replace(HEARD, state=received)), 0.2)
+    assert admin_downs(again) == []
+
+
+@pytest.mark.parametrize("received", [State.DOWN, State.INIT, State.UP])
+def test_a_remote_system_heard_in_another_state_is_administratively_down_no_more(
+    received: State,
+) -> None:
+    session = session_in(State.DOWN)
+    assert admin_downs(session.receive(encode(ADMIN_DOWN), 0.1)) == [True]
+    assert session.is_remote_admin_down
+    events = session.receive(encode(replace(HEARD, state=received)), 0.2)
+    assert admin_downs(events) == [False]
+    changes = [event.new for event in events if isinstance(event, StateChanged)]
+    expected, _ = ON_RECEIVED[State.DOWN, received]
+    assert changes == ([] if expected is State.DOWN else [expected])
+    assert not session.is_remote_admin_down
+
+
+def test_of_a_remote_system_that_falls_silent_nobody_knows_that_it_is_administratively_down() -> (
+    None
+):
+    session = session_in(State.DOWN)
+    session.receive(encode(ADMIN_DOWN), 0.1)
+    session.packets_to_send()
+    assert session.handle_timer(3.0) == []
+    reason = "nothing was heard for the detection time of 3000 ms"
+    assert session.handle_timer(3.11) == [RemoteAdminDown(False, reason)]
+    assert session.handle_timer(30.0) == []
+    assert admin_downs(session.receive(encode(ADMIN_DOWN), 31.0)) == [True]
+
+
+def test_news_of_administration_alone_asks_for_no_packet() -> None:
+    session = session_in(State.DOWN)
+    session.receive(encode(ADMIN_DOWN), 0.1)
+    session.receive(encode(replace(HEARD, state=State.UP)), 0.2)
+    assert sent(session) == []
+
+
+def test_an_end_that_is_going_is_told_nothing_of_the_remote_system() -> None:
+    session = session_in(State.DOWN)
+    session.receive(encode(ADMIN_DOWN), 0.1)
+    session.admin_down(0.2)
+    assert session.receive(encode(HEARD), 0.3) == []
+    assert session.handle_timer(30.0) == []
 
 
 def test_a_remote_down_is_a_failure_and_says_why_it_went_down() -> None:

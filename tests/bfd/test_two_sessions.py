@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from routeserver.bfd.events import BfdEvent, Handover, Negotiated, StateChanged
+from routeserver.bfd.events import BfdEvent, Handover, Negotiated, RemoteAdminDown, StateChanged
 from routeserver.bfd.packet import ControlPacket, State, decode
 from routeserver.bfd.session import BfdConfig, BfdSession
 
@@ -23,6 +23,7 @@ class End:
     sent: list[tuple[float, ControlPacket]] = field(default_factory=list)
     changes: list[tuple[float, StateChanged]] = field(default_factory=list)
     handovers: list[Handover] = field(default_factory=list)
+    admin_downs: list[bool] = field(default_factory=list)
     alive: bool = True
 
 
@@ -76,6 +77,7 @@ class Wire:
     def _take(self, end: End, events: list[BfdEvent]) -> None:
         end.changes += [(self.now, event) for event in events if isinstance(event, StateChanged)]
         end.handovers += [event.handover for event in events if isinstance(event, Negotiated)]
+        end.admin_downs += [event.down for event in events if isinstance(event, RemoteAdminDown)]
         to = self.ends[1] if end is self.ends[0] else self.ends[0]
         for data in end.session.packets_to_send():
             end.sent.append((self.now, decode(data)))
@@ -240,6 +242,24 @@ def test_a_session_stopped_on_purpose_is_no_failure_at_the_other_end() -> None:
     [(_, change)] = wire.ends[1].changes
     assert not change.is_failure
     assert wire.ends[1].session.remote_state is State.ADMIN_DOWN
+    assert wire.ends[1].admin_downs == [True]
+    wire.ends[0].alive = False
+    wire.run(10)
+    assert wire.ends[1].admin_downs == [True, False]
+    assert len(wire.ends[1].changes) == 1
+
+
+def test_an_end_that_is_administratively_down_from_the_start_is_known_as_such() -> None:
+    wire = Wire(BfdConfig(), BfdConfig())
+    wire.tell(wire.ends[0], lambda session: session.admin_down(wire.now))
+    wire.run(30)
+    assert wire.ends[1].session.state is State.DOWN
+    assert wire.ends[1].admin_downs == [True]
+    wire.ends[0].session = BfdSession(BfdConfig(), 9, wire.random.random)
+    wire.tell(wire.ends[0], lambda session: session.start(wire.now))
+    wire.run(10, until=wire.are_up)
+    assert wire.are_up()
+    assert wire.ends[1].admin_downs == [True, False]
 
 
 def test_another_process_continues_a_session_unnoticed() -> None:

@@ -63,6 +63,19 @@ class StateChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteAdminDown:
+    """The remote system has been heard to be administratively down (`down`), or that is over: it
+    was heard in another state, or for a detection time not at all.
+
+    It comes after the StateChanged of the same moment, and without one where this end was Down
+    before. RFC 5882 §3.2: whose BFD is administratively down, nobody may wait for.
+    """
+
+    down: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Negotiated:
     """While Up: the remote system was heard with these values, and they were not told before."""
 
@@ -76,7 +89,7 @@ class PacketDiscarded:
     reason: Discard
 
 
-BfdEvent = StateChanged | Negotiated | PacketDiscarded
+BfdEvent = StateChanged | RemoteAdminDown | Negotiated | PacketDiscarded
 
 
 def reason_for(state: State, remote_state: State, remote_diagnostic: int) -> str:

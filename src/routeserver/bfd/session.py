@@ -22,6 +22,7 @@ from routeserver.bfd.events import (
     Handover,
     Negotiated,
     PacketDiscarded,
+    RemoteAdminDown,
     StateChanged,
     reason_for,
 )
@@ -74,6 +75,7 @@ class BfdSession:
         self._periodic: bytes | None = None  # the next periodic packet, while nothing changes
         self._steady: bytes | None = None  # a received packet that says nothing new
         self._told: Handover | None = None
+        self._told_admin_down = False
 
     def start(self, now: float) -> None:
         self._last_tx = now
@@ -96,6 +98,11 @@ class BfdSession:
     @property
     def remote_state(self) -> State:
         return self._remote.state
+
+    @property
+    def is_remote_admin_down(self) -> bool:
+        """Whether the remote system says so; never while this end is Up."""
+        return self._remote.state is State.ADMIN_DOWN
 
     @property
     def remote_discriminator(self) -> int:
@@ -196,6 +203,7 @@ class BfdSession:
             if events:
                 self._transmit(now)
             self._schedule()
+            events.extend(self._remote_admin_down(reason))
         if now >= self._tx_at:
             self._transmit(now)
         return events
@@ -223,6 +231,9 @@ class BfdSession:
         if packet.poll:
             self._outbox.append(self._encode(final=True))
         self._schedule()
+        events.extend(
+            self._remote_admin_down("the remote system is not administratively down any more")
+        )
         if self.state is State.UP:
             # A meticulous packet that comes twice is a replay.
             if not (packet.poll or packet.final or self._is_meticulous):
@@ -249,6 +260,15 @@ class BfdSession:
                 old, state, self.diagnostic, self._remote.state, reason, self._remote.independent
             )
         ]
+
+    def _remote_admin_down(self, reason_if_over: str) -> list[BfdEvent]:
+        """What is new of it; an end that is going itself asks for nothing and is told nothing."""
+        down = self.is_remote_admin_down
+        if down == self._told_admin_down or self.state is State.ADMIN_DOWN:
+            return []
+        self._told_admin_down = down
+        reason = "the remote system is administratively down" if down else reason_if_over
+        return [RemoteAdminDown(down, reason)]
 
     def _enter(self, state: State, diagnostic: Diagnostic | None) -> None:
         self.state = state
