@@ -89,6 +89,8 @@ class Peer:
     """By persistence."""
     waits_for_bfd: bool = False
     bfd_is_up: bool = False
+    bfd_is_off: bool = False
+    """At the peer, by its administrator; never while it is up."""
     patience: Patience = field(default_factory=Patience)
 
 
@@ -191,7 +193,7 @@ class Model:
     def admits(self, peer_id: str, now: float) -> bool:
         """A connection of the peer gets a session."""
         peer = self.peers.get(peer_id)
-        if peer is None or (peer.waits_for_bfd and not peer.bfd_is_up):
+        if peer is None or (peer.waits_for_bfd and not (peer.bfd_is_up or peer.bfd_is_off)):
             return False
         has_restarted = peer.terms is not None and bool(peer.terms.restart_s)
         return now >= peer.patience.refused_until and (not peer.up or has_restarted)

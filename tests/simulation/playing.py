@@ -75,6 +75,7 @@ class Play:
         self.settings = {peer_id: _some_settings(random) for peer_id in PEERS}
         self.configured = set(PEERS)
         self.bfd_up = {peer_id for peer_id in PEERS if random.randrange(3)}
+        self.bfd_off: set[str] = set()
         self.causes: dict[str, str] = {}
         self.seen_fib: dict[Prefix, Path] = {}
         self.appliances = {
@@ -107,6 +108,8 @@ class Play:
         await self.converge()
         for peer_id in self.bfd_up & self.configured:  # BFD lives on in a process of its own
             self.speaker.bfd_up(peer_id)
+        for peer_id in self.bfd_off & self.configured:
+            self.speaker.bfd_not_up(peer_id, admin_down=True)
 
     # --- spec.Sink ------------------------------------------------------------------------------
 
@@ -190,10 +193,12 @@ class Play:
             if peer_id in self.configured and peer_id not in self.model.peers:
                 new = self.model.peers[peer_id] = Peer(peer_id, ADDRESSES[peer_id])
                 new.bfd_is_up = peer_id in self.bfd_up
+                new.bfd_is_off = peer_id in self.bfd_off
             elif peer_id not in self.configured and peer_id in self.model.peers:
                 self.deliver(peer_id)
                 self.model.peer_removed(peer_id, now)
                 self.bfd_up.discard(peer_id)
+                self.bfd_off.discard(peer_id)
         for peer in self.model.peers.values():
             ours = self.settings[peer.peer_id]
             peer.limit = ours.max_prefixes
@@ -289,6 +294,16 @@ class Play:
         appliance = self.appliances[peer_id]
         link = appliance.link
         return appliance.is_established and link is not None and not link.is_silent
+
+    def bfd_stands(self, peer_id: str, *, is_up: bool = False, is_off: bool = False) -> None:
+        """For the model, and for speakers to come."""
+        peer = self.model.peers[peer_id]
+        peer.bfd_is_up, peer.bfd_is_off = is_up, is_off
+        for which, is_so in ((self.bfd_up, is_up), (self.bfd_off, is_off)):
+            if is_so:
+                which.add(peer_id)
+            else:
+                which.discard(peer_id)
 
     async def set(self, peer_id: str, **changes: object) -> None:
         self.deliver(peer_id)

@@ -26,6 +26,8 @@ KINDS: Final = {
     "bfd up": 5,
     "bfd down": 2,
     "bfd down, independent": 2,
+    "bfd off": 3,  # the appliance's administrator takes it down; nothing has failed
+    "bfd on": 2,  # and starts it again
     "wait": 8,
     "flap": 2,  # the connection comes and breaks, again and again
     "jump": 2,  # the machine was asleep

@@ -205,20 +205,31 @@ async def bfd_down(play: Play, step: Step, random: Random) -> None:
     now = play.loop.time()
     play.deliver(step.peer_id)
     if step.peer_id in play.configured:
-        play.model.peers[step.peer_id].bfd_is_up = False
+        play.bfd_stands(step.peer_id)
         if play.model_is_up(step.peer_id):
             play.causes[step.peer_id] = "failed"
         elif independent:
             play.model.forwarding_lost(step.peer_id, now)
-    play.bfd_up.discard(step.peer_id)
     play.speaker.bfd_down(step.peer_id, independent=independent)
 
 
 async def bfd_up(play: Play, step: Step, random: Random) -> None:
     if step.peer_id in play.configured:  # BFD is told of no other peers
-        play.model.peers[step.peer_id].bfd_is_up = True
-        play.bfd_up.add(step.peer_id)
+        play.bfd_stands(step.peer_id, is_up=True)
         play.speaker.bfd_up(step.peer_id)
+
+
+async def bfd_off(play: Play, step: Step, random: Random) -> None:
+    if step.peer_id in play.configured:
+        play.bfd_stands(step.peer_id, is_off=True)
+        play.speaker.bfd_not_up(step.peer_id, admin_down=True)
+
+
+async def bfd_on(play: Play, step: Step, random: Random) -> None:
+    """It is heard again, and not up yet."""
+    if step.peer_id in play.configured and step.peer_id in play.bfd_off:
+        play.bfd_stands(step.peer_id)
+        play.speaker.bfd_not_up(step.peer_id, admin_down=False)
 
 
 async def flap(play: Play, step: Step, random: Random) -> None:
@@ -311,6 +322,8 @@ STEPS: Final[dict[str, Callable[[Play, Step, Random], Awaitable[None]]]] = {
     "bfd up": bfd_up,
     "bfd down": bfd_down,
     "bfd down, independent": bfd_down,
+    "bfd off": bfd_off,
+    "bfd on": bfd_on,
     "wait": wait,
     "flap": flap,
     "jump": jump,

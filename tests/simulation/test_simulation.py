@@ -16,6 +16,7 @@ from routeserver.speaker import idle_hold
 from routeserver.speaker.idle_hold import IdleHold
 from routeserver.speaker.owner import RibOwner
 from routeserver.speaker.peer import Peer
+from routeserver.speaker.speaker import Speaker
 from tests.simulation import playing, scenario
 from tests.simulation.playing import play, shrunk
 from tests.simulation.steps import STEPS
@@ -63,6 +64,16 @@ SPOILT: Final = {
     "a peer that flaps is always welcome": (IdleHold, "remaining_s", lambda *_: 0.0),
     "failures are never forgotten": (idle_hold, "HALF_LIFE_S", 1e9),
     "nobody waits for BFD": (Peer, "_may_without_bfd", lambda *_: True),
+    "a peer that takes BFD down is waited for": (
+        Speaker,
+        "bfd_not_up",
+        lambda self, peer_id, **_: self._not_held_by_bfd.discard(peer_id),
+    ),
+    "a peer that takes BFD down is never waited for again": (
+        Speaker,
+        "bfd_not_up",
+        lambda self, peer_id, **_: self._not_held_by_bfd.add(peer_id),
+    ),
     "late timers count from when they are looked at": (RibOwner, "_catch_up", lambda *_: None),
 }
 

@@ -37,6 +37,7 @@ from tests.speaker.support import (
 )
 
 P1, P2, P3 = "192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"
+NOTIFICATION = 3
 NOTHING = ImportRule("nothing", ImportAction.REJECT)
 
 
@@ -345,6 +346,58 @@ async def test_bgp_waits_for_bfd_where_that_is_set(
     assert (await refused(fabric)).subcode == Cease.BFD_DOWN
     speaker.bfd_up("rsp-a")
     await up(fabric, sink, times=2)
+
+
+async def test_bgp_does_not_wait_for_a_peer_that_has_taken_bfd_down_itself(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(route_server(peer("rsp-a", A, bfd=True, bgp_waits_for_bfd=True)))
+    speaker.bfd_not_up("rsp-a", admin_down=True)
+    router = await up(fabric, sink)
+    speaker.bfd_not_up("rsp-a", admin_down=False)  # it starts BFD again
+    assert speaker.is_established("rsp-a")
+    speaker.bfd_up("rsp-a")
+    speaker.bfd_down("rsp-a")
+    assert (await router.until_notified()).subcode == Cease.BFD_DOWN
+    await sink.until_down("rsp-a")
+    assert (await refused(fabric)).subcode == Cease.BFD_DOWN
+    speaker.bfd_not_up("rsp-a", admin_down=True)
+    await up(fabric, sink, times=2)
+
+
+async def test_a_peer_that_takes_an_up_bfd_down_keeps_its_session_and_may_have_others(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(route_server(peer("rsp-a", A, bfd=True, bgp_waits_for_bfd=True)))
+    speaker.bfd_up("rsp-a")
+    router = await up(fabric, sink)
+    speaker.bfd_not_up("rsp-a", admin_down=True)
+    assert speaker.is_established("rsp-a")
+    router.cut()
+    await sink.until_down("rsp-a")
+    router = await up(fabric, sink, times=2)
+    speaker.bfd_not_up("rsp-a", admin_down=False)
+    router.cut()
+    await sink.until_down("rsp-a", times=2)
+    assert (await refused(fabric)).subcode == Cease.BFD_DOWN
+
+
+async def test_a_session_that_is_being_opened_waits_for_bfd_when_it_has_to_again(
+    speaker: Speaker, sink: RecordingSink, fabric: EphemeralFabric
+) -> None:
+    await speaker.converge(route_server(peer("rsp-a", A, bfd=True, bgp_waits_for_bfd=True)))
+    speaker.bfd_not_up("rsp-a", admin_down=True)
+    reader, writer = await asyncio.open_connection(
+        ENDPOINT, fabric.ports[ENDPOINT], local_addr=(A, 0)
+    )
+    await reader.readexactly(19)  # of the OPEN: it was let in
+    speaker.bfd_not_up("rsp-a", admin_down=False)
+    said = await reader.read()
+    assert said[-3:] == bytes([NOTIFICATION, ErrorCode.CEASE, Cease.BFD_DOWN])
+    assert sink.sessions == []
+    speaker.bfd_not_up("rsp-a", admin_down=False)
+    speaker.bfd_not_up("rsp-unknown", admin_down=False)
+    writer.close()
 
 
 async def test_without_bfd_nobody_waits_for_it(

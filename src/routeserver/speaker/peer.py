@@ -7,7 +7,8 @@ connection is refused, unless graceful restart was agreed: a peer that connects 
 and the old connection is dropped as lost (RFC 4724 §5).
 
 A connection is also refused while the peer waits for having failed (`idle_hold`), and until BFD is
-Up where the settings ask for that (RFC 5882 §4.4).
+Up where the settings ask for that (RFC 5882 §4.4); a peer that has taken BFD down itself is not
+made to wait (§3.2).
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ from routeserver.speaker.tally import PeerTally
 from routeserver.speaker.taps import Joined, Taps
 
 _log: Final = structlog.get_logger()
+_WAITS_FOR_BFD: Final = "BFD with the peer is not up yet"
 
 
 class Peer:
@@ -239,12 +241,17 @@ class Peer:
                 f"the peer has failed repeatedly and is not accepted for {waits_s:.0f} s more",
             )
         if not self._may_without_bfd():
-            return Refused(cease.BFD_DOWN, "BFD with the peer is not up yet")
+            return Refused(cease.BFD_DOWN, _WAITS_FOR_BFD)
         return None
 
     def _may_without_bfd(self) -> bool:
         waits = self.spec.bfd and self.spec.settings.bgp_waits_for_bfd
-        return not waits or self._around.is_bfd_up(self.spec.peer_id)
+        return not waits or self._around.bfd_permits(self.spec.peer_id)
+
+    def bfd_not_up(self) -> None:
+        """A new session has to wait for BFD again, where that is set; an established one stays."""
+        if self._opening is not None and not self._may_without_bfd():
+            self._opening.stop(cease.BFD_DOWN, _WAITS_FOR_BFD)
 
     def bfd_down(self, *, independent: bool) -> None:
         """BFD has lost the peer: its session ends now, whatever the hold timer says (RFC 9384).

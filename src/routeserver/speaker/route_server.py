@@ -54,7 +54,7 @@ class Surroundings:
     strangers: PendingConnections
     """Those of everybody else have a room of their own, so that they cannot fill the peers'."""
     log_limit: LogLimit
-    is_bfd_up: Callable[[str], bool]
+    bfd_permits: Callable[[str], bool]
     started_at: float
     """When the process came up, by `clock`: sessions say for a while that it has restarted."""
     follower: Follower | None = None
@@ -88,7 +88,7 @@ class RunningRouteServer:
             sink=around.sink,
             clock=around.clock,
             server_limit=around.limits.max_routes_per_peer,
-            is_bfd_up=around.is_bfd_up,
+            bfd_permits=around.bfd_permits,
         )
         self._bases: dict[str, SessionConfig] = {}
 

@@ -45,7 +45,7 @@ class Speaker:
         follower: Follower | None = None,
     ) -> None:
         limits = limits or Limits()
-        self._bfd_up: set[str] = set()
+        self._not_held_by_bfd: set[str] = set()
         self._around = Surroundings(
             listen=listen,
             port=port,
@@ -63,7 +63,7 @@ class Speaker:
                 limit_per_address=limits.max_pending_per_address,
             ),
             log_limit=LogLimit(),
-            is_bfd_up=self._bfd_up.__contains__,
+            bfd_permits=self._not_held_by_bfd.__contains__,
             started_at=clock() if started_at is None else started_at,
             follower=follower,
         )
@@ -100,7 +100,7 @@ class Speaker:
             }
             # A BFD session that is no longer wanted says nothing at its end.
             watched = {peer_id for peer_id, peer in self._peers.items() if peer.spec.bfd}
-            self._bfd_up -= before - watched
+            self._not_held_by_bfd -= before - watched
             for peer_id, taps in self._taps.items():
                 if peer_id in self._peers:
                     self._peers[peer_id].listen_in(taps)
@@ -108,12 +108,23 @@ class Speaker:
 
     def bfd_up(self, peer_id: str) -> None:
         """BFD with the peer is up: from now on it may have a session, if it had to wait."""
-        self._bfd_up.add(peer_id)
+        self._not_held_by_bfd.add(peer_id)
+
+    def bfd_not_up(self, peer_id: str, *, admin_down: bool) -> None:
+        """BFD with the peer is not up, which is no failure: a session that is established stays.
+        `admin_down`: the peer has taken BFD down itself, and is not waited for (RFC 5882 §3.2)."""
+        if admin_down:
+            self._not_held_by_bfd.add(peer_id)
+            return
+        self._not_held_by_bfd.discard(peer_id)
+        peer = self._peers.get(peer_id)
+        if peer is not None:
+            peer.bfd_not_up()
 
     def bfd_down(self, peer_id: str, *, independent: bool = False) -> None:
         """BFD has lost the peer. `independent`: BFD shares the fate of neither side's control plane
         (bit C), so that even a peer that is restarting has failed."""
-        self._bfd_up.discard(peer_id)
+        self._not_held_by_bfd.discard(peer_id)
         peer = self._peers.get(peer_id)
         if peer is not None:
             peer.bfd_down(independent=independent)

@@ -26,4 +26,5 @@ class PeerSurroundings:
     sink: Sink
     clock: Callable[[], float]
     server_limit: int | None
-    is_bfd_up: Callable[[str], bool]
+    bfd_permits: Callable[[str], bool]
+    """Whether BFD with the peer is up, or administratively down at the peer."""
