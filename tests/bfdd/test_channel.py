@@ -52,6 +52,8 @@ changes = st.builds(
     st.floats(0, 1e12),
     failure=st.booleans(),
     independent=st.booleans(),
+    admin_down=st.booleans(),
+    already_down=st.booleans(),
 )
 handovers = st.builds(
     Handover, discriminators, discriminators, intervals, intervals, st.integers(1, 255), intervals
@@ -77,6 +79,7 @@ messages = st.one_of(
                 st.booleans(),
                 st.none() | handovers,
                 st.none() | changes,
+                admin_down=st.booleans(),
             ),
             max_size=3,
         ).map(tuple),

@@ -8,9 +8,11 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
+from routeserver.bfd.authentication import BfdAuth
 from routeserver.bfd.packet import ControlPacket, State, decode, encode
 from routeserver.bfd.session import BfdConfig
 from routeserver.bfdd import engine as engine_module
@@ -128,6 +130,63 @@ async def test_a_session_comes_up_by_hand_made_packets(place: Place, engine: Eng
         heard = ControlPacket(State.INIT, 7, first.my_discriminator, 3, 10_000_000, 50_000)
         remote.sendto(encode(heard), (place.here, place.port))
         await here.up()
+
+
+def says(state: State, yours: int = 0, *, detect_mult: int = 200) -> bytes:
+    return encode(ControlPacket(state, 7, yours, detect_mult, 50_000, 50_000))
+
+
+def news(change: BfdChange) -> tuple[bool, bool, bool]:
+    assert not change.failure
+    return change.up, change.already_down, change.admin_down
+
+
+async def test_a_remote_system_that_is_administratively_down_from_the_start_is_reported(
+    place: Place, engine: EngineMaker
+) -> None:
+    here = Reports()
+    one = engine(here)
+    one.converge({"here": place.spec()})
+    with closing(udp(place.there)) as remote:
+        for state, is_admin_down in [(State.ADMIN_DOWN, True), (State.DOWN, False)] * 2:
+            remote.sendto(says(state), (place.here, place.port))
+            assert news(await here.next()) == (False, True, is_admin_down)
+            assert one.standing()[0].admin_down == is_admin_down
+    assert not one.is_up("here")
+
+
+async def test_the_end_of_a_session_by_the_remote_administrator_is_reported_in_one(
+    place: Place, engine: EngineMaker
+) -> None:
+    here = Reports()
+    one = engine(here)
+    one.converge({"here": place.spec()})
+    mine = one._by_id["here"].session.local_discriminator
+    with closing(udp(place.there)) as remote:
+        remote.sendto(says(State.INIT, mine), (place.here, place.port))
+        await here.up()
+        remote.sendto(says(State.ADMIN_DOWN, mine, detect_mult=1), (place.here, place.port))
+        await here.until(lambda: len(here.changes) == 3)  # it says no more
+    _, down, over = here.changes
+    assert news(down) == (False, False, True)
+    assert news(over) == (False, True, False)
+    assert "detection time" in over.reason
+
+
+async def test_a_session_that_starts_anew_has_heard_nothing_of_its_remote_system(
+    place: Place, engine: EngineMaker
+) -> None:
+    here = Reports()
+    one = engine(here)
+    one.converge({"here": place.spec()})
+    with closing(udp(place.there)) as remote:
+        remote.sendto(says(State.ADMIN_DOWN), (place.here, place.port))
+        assert (await here.next()).admin_down
+    one.converge({"here": place.spec(replace(STEADY, auth=BfdAuth(1, b"sesame")))})
+    over = here.changes[-1]
+    assert news(over) == (False, True, False)
+    assert "authentication" in over.reason
+    assert not one.standing()[0].admin_down
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,17 @@ from tests.bfdd.test_deadlines import FakeLoop
 
 
 def change(state: str, session_id: str = "s") -> BfdChange:
-    """`up`, `lost`, or `stopped` for a loss that is no failure."""
-    return BfdChange(session_id, up=state == "up", reason=state, at=0.0, failure=state == "lost")
+    """`up`, `lost`, `stopped` for a loss that is no failure, or of a session that is down already
+    `off` and `on` for what an administrator has done at the other end."""
+    return BfdChange(
+        session_id,
+        up=state == "up",
+        reason=state,
+        at=0.0,
+        failure=state == "lost",
+        admin_down=state in {"stopped", "off"},
+        already_down=state in {"off", "on"},
+    )
 
 
 def handover(number: int) -> Handover:
@@ -58,6 +67,10 @@ def test_what_changes_seldom_is_told_at_once(
         ("lost up stopped up", ["lost", "up"]),
         ("stopped up lost", ["lost"]),
         ("stopped up", ["stopped", "up"]),
+        ("lost up stopped", ["lost", "stopped"]),
+        ("lost off", ["lost", "off"]),
+        ("lost off on off up", ["lost", "up"]),
+        ("off on", ["on"]),
     ],
 )
 def test_within_a_window_a_loss_and_the_end_of_it_are_told(

@@ -174,7 +174,50 @@ async def test_what_happens_before_the_first_intent_is_not_lost(site: Site) -> N
         await eventually(lambda: not daemon.is_up("here"))
         await daemon.converge({"here": site.place.spec()})
         [lost] = site.here.changes
-        assert (lost.up, lost.failure) == (False, False)
+        assert (lost.up, lost.failure, lost.admin_down) == (False, False, True)
+
+
+async def test_the_next_server_is_told_whose_remote_system_is_administratively_down(
+    site: Site,
+) -> None:
+    async with site.server(survives_stop=True) as daemon:
+        await daemon.converge({"here": site.place.spec()})
+        await site.here.up()
+        site.remote.converge({})
+        assert (await site.here.down()).admin_down
+    async with asyncio.timeout(PATIENCE_S):
+        while not (await site.standing()).admin_down:
+            pass
+    for _ in range(2):
+        site.here.changes.clear()
+        async with site.server(survives_stop=True) as daemon:
+            await daemon.converge({"here": site.place.spec()})
+            [told] = site.here.changes
+            assert (told.up, told.failure, told.admin_down) == (False, False, True)
+    async with site.server() as daemon:
+        mirrored = site.place.spec(session_id="there", mirrored=True)
+        site.remote.converge({"there": mirrored})
+        await daemon.converge({"here": site.place.spec()})
+        await site.here.up()
+        assert not site.here.changes[-1].admin_down
+
+
+async def test_what_the_remote_administrator_does_before_the_first_intent_is_not_lost(
+    site: Site,
+) -> None:
+    await site.killed_owner()
+    site.remote.converge({})
+    async with asyncio.timeout(PATIENCE_S):
+        while not (await site.standing()).admin_down:
+            pass
+    async with site.server() as daemon:
+        session = BfdChange(
+            "here", up=False, reason="", at=1.0, admin_down=False, already_down=True
+        )
+        daemon._changed(session)
+        await daemon.converge({"here": site.place.spec()})
+        [lost] = site.here.changes
+        assert (lost.up, lost.admin_down) == (False, False)
 
 
 async def test_what_the_next_server_does_not_want_is_ended_in_silence(site: Site) -> None:
@@ -318,5 +361,11 @@ async def test_a_loss_told_to_a_server_that_is_already_dead_is_kept_for_the_next
         assert daemon._losses == {}, "a server that lives has heard it"
         daemon._take_back()
         assert daemon._losses == {"here": lost}
+        said = BfdChange("there", up=False, reason="", at=1.0, admin_down=True, already_down=True)
+        daemon._changed(said)
+        daemon._is_led = False
+        daemon._changed(said)
+        daemon._take_back()
+        assert daemon._losses == {"here": lost}, "what is no loss is told as it stands"
     finally:
         daemon.close()

@@ -25,7 +25,7 @@ from routeserver.bfd.discard import Discard
 from routeserver.bfd.events import Handover
 from routeserver.bfdd.spec import BfdChange, BfdSpec, Discarded, Standing
 
-PROTOCOL: Final = 3
+PROTOCOL: Final = 4
 LINE_LIMIT: Final = 1 << 24
 
 
@@ -273,6 +273,7 @@ def _standing(fields: _Fields) -> Standing:
         up=fields.flag("up"),
         handover=None if handover is None else _handover(handover),
         loss=None if loss is None else _change(loss),
+        admin_down=fields.flag("admin_down"),
     )
 
 
@@ -284,6 +285,8 @@ def _change(fields: _Fields) -> BfdChange:
         at=fields.seconds("at"),
         failure=fields.flag("failure"),
         independent=fields.flag("independent"),
+        admin_down=fields.flag("admin_down"),
+        already_down=fields.flag("already_down"),
     )
 
 

@@ -301,10 +301,9 @@ class BfdDaemon:
     def _changed(self, change: BfdChange) -> None:
         known = self._standing.get(change.session_id)
         if known is not None:
-            if change.up:
-                known = replace(known, up=True)
-            else:
-                known = replace(known, up=False, handover=None, loss=change)
+            known = replace(known, up=change.up, admin_down=change.admin_down)
+            if not (change.up or change.already_down):
+                known = replace(known, handover=None, loss=change)
             self._standing[change.session_id] = known
             return
         if not self._is_current(change.session_id):

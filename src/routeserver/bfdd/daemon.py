@@ -248,9 +248,11 @@ class Daemon:
         owner.write(encode(message))
 
     def _changed(self, change: BfdChange) -> None:
-        if self._is_led and not change.up:
+        if change.up or change.already_down:
+            pass  # how a session stands, every owner is told first
+        elif self._is_led:
             self._told[change.session_id] = self._loop.time(), change
-        elif not change.up:
+        else:
             known = self._losses.get(change.session_id)
             if known is None or change.failure:
                 self._losses[change.session_id] = change

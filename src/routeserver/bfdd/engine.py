@@ -1,6 +1,7 @@
 """BFD sessions on real UDP sockets inside one event loop (RFC 5881, single hop).
 
-The engine gives each session its bytes and the time, and reports which sessions are up. It serves
+The engine gives each session its bytes and the time, and reports which sessions are up and whose
+remote systems have gone administratively down. It serves
 the BFD daemon and, in-process, the appliance. It neither logs nor restarts anything; what it
 discards is counted by reason. A session costs about 100 us of one processor for each second at an
 interval of 300 ms, half of it the kernel's for sending.
@@ -22,7 +23,14 @@ from ipaddress import ip_address
 from typing import Final
 
 from routeserver.bfd.discard import Discard
-from routeserver.bfd.events import BfdEvent, Handover, Negotiated, PacketDiscarded, StateChanged
+from routeserver.bfd.events import (
+    BfdEvent,
+    Handover,
+    Negotiated,
+    PacketDiscarded,
+    RemoteAdminDown,
+    StateChanged,
+)
 from routeserver.bfd.packet import State, peek_your_discriminator
 from routeserver.bfd.session import BfdSession
 from routeserver.bfdd.deadlines import Deadlines
@@ -117,6 +125,7 @@ class BfdEngine:
                 up=running.is_up,
                 handover=running.handover,
                 network=running.spec.network,
+                admin_down=running.admin_down,
             )
             for session_id, running in self._by_id.items()
         ]
@@ -278,6 +287,8 @@ class BfdEngine:
             match event:
                 case StateChanged():
                     self._report_change(running, event)
+                case RemoteAdminDown():
+                    self._report_admin_down(running, event.reason)
                 case Negotiated(handover):
                     running.handover = handover
                     if self._on_handover is not None:
@@ -289,6 +300,7 @@ class BfdEngine:
         if State.UP not in {event.old, event.new} or running.ends_at is not None:
             return
         running.is_up = event.new is State.UP
+        running.admin_down = running.session.is_remote_admin_down
         if not running.is_up:
             running.handover = None
         self._on_change(
@@ -299,14 +311,38 @@ class BfdEngine:
                 at=time.time(),
                 failure=event.is_failure,
                 independent=event.remote_independent,
+                admin_down=running.admin_down,
+            )
+        )
+
+    def _report_admin_down(self, running: Running, reason: str) -> None:
+        """Of a session that is not Up; the end of one that was has told it with its change."""
+        admin_down = running.session.is_remote_admin_down
+        if admin_down == running.admin_down or running.ends_at is not None:
+            return
+        running.admin_down = admin_down
+        self._on_change(
+            BfdChange(
+                session_id=running.spec.session_id,
+                up=False,
+                reason=reason,
+                at=time.time(),
+                admin_down=admin_down,
+                already_down=True,
             )
         )
 
     def _report_restart(self, running: Running) -> None:
-        if running.is_up:
-            reason = "its authentication was changed"
-            session_id = running.spec.session_id
-            self._on_change(BfdChange(session_id, up=False, reason=reason, at=time.time()))
+        if running.is_up or running.admin_down:
+            self._on_change(
+                BfdChange(
+                    session_id=running.spec.session_id,
+                    up=False,
+                    reason="its authentication was changed",
+                    at=time.time(),
+                    already_down=not running.is_up,
+                )
+            )
 
 
 def _addresses(spec: BfdSpec) -> tuple[Address, Address]:

@@ -81,19 +81,20 @@ class Pacing:
 class _Waiting:
     """What has happened to one session since it was last told of."""
 
-    __slots__ = ("_loss", "_up")
+    __slots__ = ("_last", "_loss")
 
     def __init__(self) -> None:
         self._loss: BfdChange | None = None
-        self._up: BfdChange | None = None
+        self._last: BfdChange | None = None
 
     def add(self, change: BfdChange) -> None:
-        if change.up:
-            self._up = change
-            return
-        self._up = None
-        if self._loss is None or change.failure:
+        self._last = change
+        is_loss = not (change.up or change.already_down)
+        if is_loss and (self._loss is None or change.failure):
             self._loss = change
 
     def told(self) -> list[BfdChange]:
-        return [change for change in (self._loss, self._up) if change is not None]
+        loss, last = self._loss, self._last
+        if loss is last:
+            loss = None
+        return [change for change in (loss, last) if change is not None]

@@ -28,6 +28,7 @@ class Running(Timed):
     # in another process, after its daemon has died, takes a new one.
 
     __slots__ = (
+        "admin_down",
         "destination",
         "ends_at",
         "handover",
@@ -54,6 +55,8 @@ class Running(Timed):
         self.sender = sender
         self.destination = destination
         self.is_up = False
+        self.admin_down = False
+        """As it was last reported of the remote system."""
         self.handover: Handover | None = None
         self.pair = spec.network, listener.local, destination[0]
         self.ends_at: float | None = None

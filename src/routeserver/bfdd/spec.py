@@ -35,12 +35,14 @@ class BfdSpec:
 
 @dataclass(frozen=True, slots=True)
 class BfdChange:
-    """A session came up, or an Up session did not stay so. `at` is wall-clock seconds, for logs.
+    """A session came up, an Up session did not stay so, or one that was `already_down` has other
+    news of `admin_down`. `at` is wall-clock seconds, for logs.
 
     `failure` says whether to act on a loss: False when the other end took the session down
     administratively, of which RFC 5882 §3.2 says that routing must not follow it. `independent` is
     the C bit of the other end: its BFD outlives its control plane, so that a failure is one of the
-    path even while its control plane restarts (RFC 5882 §4.3).
+    path even while its control plane restarts (RFC 5882 §4.3). `admin_down`: the other end says
+    that its BFD is administratively down, so that nobody may wait for it (RFC 5882 §3.2).
     """
 
     session_id: str
@@ -49,6 +51,8 @@ class BfdChange:
     at: float
     failure: bool = False
     independent: bool = False
+    admin_down: bool = False
+    already_down: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Standing:
     """How a session stands that has run for another server before.
 
     `loss` is what nobody was there to be told: the session was up and did not stay so.
+    `admin_down` is what the remote system says of itself, as in BfdChange.
     """
 
     session_id: str
@@ -65,6 +70,7 @@ class Standing:
     handover: Handover | None = None
     loss: BfdChange | None = None
     network: str = ""
+    admin_down: bool = False
 
     def is_of(self, spec: BfdSpec) -> bool:
         return (self.network, self.local, self.remote) == spec.ends

@@ -259,6 +259,8 @@ async def run(dial: Dial, liveness: BfdSpec | None, bfd_port: int = BFD_PORT) ->
 
 def _follow(change: BfdChange, dialler: Dialler, dial: Dial) -> None:
     """BGP follows a failure that BFD has seen, but not an orderly end of BFD (RFC 5882 §3.2)."""
+    if change.already_down:
+        return
     _log.info(
         "bfd_up" if change.up else "bfd_down",
         local=str(dial.local),

@@ -161,16 +161,19 @@ class World:
             history.last_error, history.last_error_at = reason, history.since
 
     def bfd_changed(self, change: BfdChange) -> None:
-        log.info(
-            "bfd_up" if change.up else "bfd_down",
-            peer_id=change.session_id,
-            reason=change.reason,
-            at=change.at,
-        )
+        """BGP follows a failure, and no other end of a BFD session (RFC 5882 §3.2)."""
+        peer_id, reason, at = change.session_id, change.reason, change.at
+        if change.already_down:
+            down = change.admin_down
+            log.info("bfd_admin_down", peer_id=peer_id, down=down, reason=reason, at=at)
+        else:
+            log.info("bfd_up" if change.up else "bfd_down", peer_id=peer_id, reason=reason, at=at)
         if change.up:
-            self.speaker.bfd_up(change.session_id)
-        elif change.failure:
-            self.speaker.bfd_down(change.session_id, independent=change.independent)
+            self.speaker.bfd_up(peer_id)
+            return
+        if change.failure:
+            self.speaker.bfd_down(peer_id, independent=change.independent)
+        self.speaker.bfd_not_up(peer_id, admin_down=change.admin_down)
 
     # --- what an API call may look at -------------------------------------------------------------
 

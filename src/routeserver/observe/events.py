@@ -19,6 +19,7 @@ EVENTS: Final = {
     "bgp_session_down": ("peer_id", "reason"),
     "bfd_up": ("peer_id", "reason", "at"),
     "bfd_down": ("peer_id", "reason", "at"),
+    "bfd_admin_down": ("peer_id", "down", "reason", "at"),
     "fib_changed": ("route_server_id", "changed", "withdrawn"),
     "route_table_changed": ("route_table_id",),
     "kernel_switched": ("namespace", "nexthops", "routes", "reason"),

@@ -52,7 +52,8 @@ MEANINGS: Final[Mapping[str, str]] = {
     "enhanced_refresh": "A route refresh with a beginning and an end (RFC 7313).",
     "accept_as_sets": "Take routes whose AS path has an AS_SET, which RFC 9774 forbids; for old "
     "peers that aggregate.",
-    "bgp_waits_for_bfd": "No BGP session before BFD is up (RFC 5882); only for peers with BFD.",
+    "bgp_waits_for_bfd": "No BGP session before BFD is up (RFC 5882); only for peers with BFD. "
+    "Nobody waits while the peer says that its BFD is administratively down.",
     "bfd_interval_ms": "BFD transmit and receive interval in milliseconds. none: the server's "
     "bfd_interval_ms.",
     "bfd_multiplier": "How many intervals without a packet mean down. none: the server's "
