@@ -333,6 +333,37 @@ async def test_what_instances_are_made_of_is_a_list_of_names(cloud: Cloud, subne
     ]
 
 
+async def test_cpu_credits_are_paged_and_only_the_unlimited_are_shown_unasked(
+    cloud: Cloud, subnet_id: str
+) -> None:
+    made = [
+        (await run(cloud, subnet_id, InstanceType=type_))["InstanceId"]
+        for type_ in ["t3.micro"] * 7 + ["t2.micro", "m5.large"]
+    ]
+    unlimited = sorted(made[:7])
+
+    async def found(**params: Any) -> tuple[list[str], str | None]:
+        answer = await cloud("DescribeInstanceCreditSpecifications", **params)
+        shown = [each["InstanceId"] for each in answer["InstanceCreditSpecifications"]]
+        return shown, answer.get("NextToken")
+
+    assert await found() == (unlimited, None)
+    first, token = await found(MaxResults=5)
+    assert first == unlimited[:5]
+    await cloud("TerminateInstances", InstanceIds=unlimited[:1])
+    assert await found(MaxResults=5, NextToken=token) == (unlimited[5:], None)
+    this = [{"Name": "instance-id", "Values": unlimited[1:2]}]
+    assert await found(Filters=this) == (unlimited[1:2], None)
+    assert await found(InstanceIds=made[7:8]) == (made[7:8], None)
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({"MaxResults": 5, "InstanceIds": made[7:8]}, "InvalidParameterCombination"),
+        ({"InstanceIds": made[8:]}, "InvalidParameterValue"),
+    ]
+    for params, code in cases:
+        refusal = await cloud.refused("DescribeInstanceCreditSpecifications", **params)
+        assert refusal.code == code, params
+
+
 # --- what nothing here uses -----------------------------------------------------------------------
 
 

@@ -149,7 +149,7 @@ async def describe_volumes(call: Call, params: Params) -> Answer:  # noqa: ARG00
 
 async def describe_instance_credit_specifications(call: Call, params: Params) -> Answer:
     """Only types that burst have credits; without ids, EC2 shows those that are unlimited."""
-    passes = compile_filters(params.get("Filters", ()), ("instance-id",))
+    check_max_results(params, "InstanceIds")
     asked = params.get("InstanceIds")
     rows = await find_instances(call, asked) if asked else await call.tx.list(Instance)
     for row in rows if asked else ():
@@ -158,18 +158,21 @@ async def describe_instance_credit_specifications(call: Call, params: Params) ->
                 "InvalidParameterValue",
                 f"The instance '{row.id}' is a {row.instance_type}, which has no CPU credits.",
             )
-    shown = [
-        {"InstanceId": row.id, "CpuCredits": row.cpu_credits or _usual_credits(row)}
+    credits_of = {
+        row.id: row.cpu_credits or _usual_credits(row)
         for row in rows
-        if row.state is not InstanceState.TERMINATED
-        and _bursts(row.instance_type)
-        and passes({"instance-id": row.id}, {})
-    ]
-    return {
-        "InstanceCreditSpecifications": [
-            each for each in shown if asked or each["CpuCredits"] == "unlimited"
-        ]
+        if row.state is not InstanceState.TERMINATED and _bursts(row.instance_type)
     }
+    return _page(
+        params,
+        "InstanceCreditSpecifications",
+        [
+            (instance_id, {"InstanceId": instance_id, "CpuCredits": how})
+            for instance_id, how in sorted(credits_of.items())
+            if asked or how == "unlimited"
+        ],
+        {"instance-id": lambda item: item["InstanceId"]},
+    )
 
 
 def _bursts(instance_type: str) -> bool:
