@@ -7,6 +7,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,6 +66,43 @@ def test_a_user_with_a_key_and_a_policy_may_look(server: Server, tmp_path: Path)
     assert (refused.returncode, "must delete access keys" in refused.stderr) == (2, True)
     said(server, "user", "delete", "anna", "--force")
     assert said(server, "user", "list") == ""
+
+
+def account_command(server: Server, *arguments: str) -> Any:
+    command = [COMMAND, "account", *arguments, "--json", f"--data-dir={server.data_dir}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return json.loads(done.stdout)
+
+
+def test_another_account_has_users_of_its_own(server: Server, tmp_path: Path) -> None:
+    policy = tmp_path / "look.json"
+    policy.write_text(json.dumps(LOOK))
+    made = account_command(server, "create")
+    other = f"--account={made['account']}"
+    arn = said(server, "user", "create", "otto", other)
+    assert arn == f"arn:aws:iam::{made['account']}:user/otto"
+    assert said(server, "user", "list", other) == arn
+    assert arn not in said(server, "user", "list")
+    printed = said(server, "key", "create", "otto", other)
+    (key_id,) = re.findall(r"AWS_ACCESS_KEY_ID=(\S+)", printed)
+    said(server, "key", "disable", "otto", key_id, other)
+    assert said(server, "key", "list", "otto", other) == f"{key_id} Inactive"
+    said(server, "policy", "put", "otto", "look", str(policy), other)
+    assert said(server, "policy", "list", "otto", other) == "look"
+    refused = run(server, "user", "delete", "otto", other)
+    assert (refused.returncode, "must delete access keys" in refused.stderr) == (2, True)
+    said(server, "user", "delete", "otto", "--force", other)
+    assert said(server, "user", "list", other) == ""
+    accounts = account_command(server, "list")["accounts"]
+    [keys] = [each["root_keys"] for each in accounts if each["account"] == made["account"]]
+    assert keys == [made["key"]], "no key is left behind, by a refused command neither"
+
+
+def test_an_account_that_is_not_there_has_no_users(server: Server) -> None:
+    refused = run(server, "user", "list", "--account=000000000000")
+    assert refused.returncode == 2
+    assert "here is no account 000000000000" in refused.stderr
+    assert run(server, "role", "list", "--account=").returncode == 2
 
 
 def test_a_role_is_made_and_listed(server: Server, tmp_path: Path) -> None:

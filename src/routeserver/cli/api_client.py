@@ -1,4 +1,4 @@
-"""A client of the HTTP API with the data directory's root key, as an AWS client would be."""
+"""A client of the HTTP API with a root's access key, as an AWS client would be."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ REGION: Final = "us-east-1"
 
 
 class ApiClient:
-    """Raises StartError, with a sentence for the user, from everything."""
+    """`key` is an access key and its secret; by default the data directory's root key. Raises
+    StartError, with a sentence for the user, from everything."""
 
-    def __init__(self, data_dir: Path, service: str) -> None:
-        key, info = read_root_key(data_dir), read_server_info(data_dir)
-        if key is None or info is None:
+    def __init__(self, data_dir: Path, service: str, key: tuple[str, str] | None = None) -> None:
+        root, info = read_root_key(data_dir), read_server_info(data_dir)
+        if root is None or info is None:
             raise StartError(
                 f"no server has been started on {data_dir}; "
                 "start one with routeserver serve, or name its directory with --data-dir"
             )
-        self._key = (key.access_key_id, key.secret_access_key)
+        self._key = key or (root.access_key_id, root.secret_access_key)
         self._url = info.endpoint_url
         self._service = service
 
