@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from routeserver.control.images import AMAZON_ID, PUBLIC_IMAGES
 from routeserver.control.policy import Policy
 from tests.control.cloud import ACCOUNT, Cloud
 
@@ -13,9 +14,8 @@ IMAGE = "ami-0123456789abcdef0"
 
 
 async def run(cloud: Cloud, subnet_id: str, **params: Any) -> dict[str, Any]:
-    answer = await cloud(
-        "RunInstances", ImageId=IMAGE, MinCount=1, MaxCount=1, SubnetId=subnet_id, **params
-    )
+    wanted = {"ImageId": IMAGE, "MinCount": 1, "MaxCount": 1, "SubnetId": subnet_id, **params}
+    answer = await cloud("RunInstances", **wanted)
     return dict(answer["Instances"][0])
 
 
@@ -322,8 +322,8 @@ async def test_what_instances_are_made_of_is_a_list_of_names(cloud: Cloud, subne
     assert burst["m5.large"]["ProcessorInfo"] == {"SupportedArchitectures": ["x86_64"]}
     page = await cloud("DescribeInstanceTypes", MaxResults=5)
     assert len(page["InstanceTypes"]) == 5
-    (image,) = (await cloud("DescribeImages"))["Images"]
-    assert image["ImageId"] == IMAGE
+    (image,) = (await cloud("DescribeImages", Owners=["self"]))["Images"]
+    assert (image["ImageId"], image["OwnerId"]) == (IMAGE, ACCOUNT)
     assert (await cloud("DescribeVolumes"))["Volumes"] == []
     refusal = await cloud.refused("DescribeVolumes", VolumeIds=["vol-0123456789abcdef0"])
     assert refusal.code == "InvalidVolume.NotFound"
@@ -331,6 +331,38 @@ async def test_what_instances_are_made_of_is_a_list_of_names(cloud: Cloud, subne
     assert answer["InstanceCreditSpecifications"] == [
         {"InstanceId": instance_id, "CpuCredits": "unlimited"}
     ]
+
+
+async def test_a_search_for_amazons_images_finds_the_fixed_few(
+    cloud: Cloud, subnet_id: str
+) -> None:
+    await run(cloud, subnet_id)
+
+    async def found(*filters: tuple[str, str], **params: Any) -> list[str]:
+        wanted = [{"Name": name, "Values": [value]} for name, value in filters]
+        answer = await cloud("DescribeImages", Filters=wanted, **params)
+        return [image["ImageId"] for image in answer["Images"]]
+
+    amazons = sorted(PUBLIC_IMAGES)
+    assert len(amazons) == 4
+    assert await found() == sorted([*amazons, IMAGE])
+    for owners, expected in (
+        (["amazon"], amazons),
+        ([AMAZON_ID], amazons),
+        ([ACCOUNT], [IMAGE]),
+        (["self", "amazon"], sorted([*amazons, IMAGE])),
+        (["099720109477"], []),
+    ):
+        assert await found(Owners=owners) == expected, owners
+    assert await found(("owner-alias", "amazon")) == amazons
+    (latest,) = await found(("name", "al2023-ami-2023*-arm64"), Owners=["amazon"])
+    (image,) = (await cloud("DescribeImages", ImageIds=[latest]))["Images"]
+    assert (image["Architecture"], image["OwnerId"]) == ("arm64", AMAZON_ID)
+    assert image["ImageOwnerAlias"] == "amazon"
+    assert await found(ImageIds=[latest], Owners=["self"]) == []
+    await run(cloud, subnet_id, ImageId=latest)
+    assert await found(Owners=["self"]) == [IMAGE]
+    assert await found(Owners=["amazon"]) == amazons
 
 
 async def test_cpu_credits_are_paged_and_only_the_unlimited_are_shown_unasked(

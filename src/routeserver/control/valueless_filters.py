@@ -36,7 +36,6 @@ VALUELESS: Final[dict[str, tuple[str, ...]]] = {
         "instance-type-specification.unsupported-instance-type",
         "kernel-id",
         "manifest-location",
-        "owner-alias",
         "platform",
         "product-code",
         "product-code.type",

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from routeserver.control.call import Answer, Call, Params
 from routeserver.control.describe import check_max_results
+from routeserver.control.images import AMAZON, AMAZON_ID, PUBLIC_IMAGES, is_of
 from routeserver.control.instances import find_instances
 from routeserver.control.valueless_filters import without_values
 from routeserver.control.views import instance as views
@@ -79,8 +80,8 @@ def _type(name: str) -> Answer:
 
 
 async def describe_images(call: Call, params: Params) -> Answer:
-    """The images asked for, or those that the account's instances were made from: any id is an
-    image."""
+    """The images asked for, or those that the account's instances were made from and a fixed few
+    of Amazon's: any id is an image, and the account's own if it is not one of those few."""
     check_max_results(params, "ImageIds")
     asked = params.get("ImageIds")
     if asked:
@@ -89,7 +90,10 @@ async def describe_images(call: Call, params: Params) -> Answer:
                 raise Refusal(
                     "InvalidAMIID.Malformed", f"Invalid id: '{image_id}' (expecting 'ami-...')"
                 )
-    ids = sorted(set(asked or [row.image_id for row in await call.tx.list(Instance)]))
+    if not asked:
+        asked = [*PUBLIC_IMAGES, *(row.image_id for row in await call.tx.list(Instance))]
+    owners = params.get("Owners", ())
+    ids = sorted({each for each in asked if is_of(owners, each, call.account_id)})
     return _page(
         params,
         "Images",
@@ -103,6 +107,7 @@ async def describe_images(call: Call, params: Params) -> Answer:
             "image-type": lambda item: item["ImageType"],
             "is-public": lambda item: str(item["Public"]).lower(),
             "name": lambda item: item["Name"],
+            "owner-alias": lambda item: item.get("ImageOwnerAlias"),
             "owner-id": lambda item: item["OwnerId"],
             "root-device-name": lambda item: item["RootDeviceName"],
             "root-device-type": lambda item: item["RootDeviceType"],
@@ -114,18 +119,29 @@ async def describe_images(call: Call, params: Params) -> Answer:
 
 
 def _image(image_id: str, account_id: str) -> Answer:
-    return {
-        "ImageId": image_id,
+    public = PUBLIC_IMAGES.get(image_id)
+    own = {
         "Name": image_id,
         "OwnerId": account_id,
         "CreationDate": IMAGES_MADE,
+        "Architecture": "x86_64",
+    }
+    amazons = public and {
+        "Name": public.name,
+        "OwnerId": AMAZON_ID,
+        "ImageOwnerAlias": AMAZON,
+        "CreationDate": public.created_at,
+        "Architecture": public.architecture,
+    }
+    return {
+        "ImageId": image_id,
+        **(amazons or own),
         "PlatformDetails": views.PLATFORM,
         "UsageOperation": views.USAGE,
         "EnaSupport": True,
         "State": "available",
         "ImageType": "machine",
         "Public": True,
-        "Architecture": "x86_64",
         "RootDeviceName": views.ROOT_DEVICE,
         "RootDeviceType": "ebs",
         "BlockDeviceMappings": [],
