@@ -7,7 +7,9 @@ import json
 import signal
 import socket
 import sys
+from dataclasses import replace
 from ipaddress import IPv4Address
+from unittest.mock import Mock
 
 import pytest
 import typer
@@ -17,8 +19,8 @@ from typer.testing import CliRunner
 from routeserver.bfdd.engine import BfdEngine
 from routeserver.bfdd.spec import BfdChange, BfdSpec
 from routeserver.bgp.session import SessionConfig
-from routeserver.cli.appliance import app_command, run
-from routeserver.speaker.dialler import Dial
+from routeserver.cli.appliance import _follow, app_command, run
+from routeserver.speaker.dialler import Dial, Dialler
 from routeserver.speaker.speaker import Speaker
 from tests.speaker.support import (
     ENDPOINT,
@@ -191,3 +193,20 @@ async def test_sighup_restarts_it_gracefully(
     process.send_signal(signal.SIGTERM)
     _, errors = await process.communicate()
     assert process.returncode == 0, errors
+
+
+def test_bgp_follows_a_failure_of_bfd_and_no_other_news_of_it() -> None:
+    lost = BfdChange("appliance", up=False, reason="", at=1.0, failure=True)
+    config = SessionConfig(local_asn=65_001, local_router_id=IPv4Address(A), peer_asn=SERVER_ASN)
+    dial = Dial(IPv4Address(A), IPv4Address(ENDPOINT), 179, config)
+    for change, event, ends_bgp in (
+        (lost, "bfd_down", True),
+        (replace(lost, failure=False, admin_down=True), "bfd_down", False),
+        (replace(lost, failure=False, admin_down=True, already_down=True), None, False),
+        (replace(lost, failure=False, up=True), "bfd_up", False),
+    ):
+        dialler = Mock(spec=Dialler)
+        with capture_logs() as logs:
+            _follow(change, dialler, dial)
+        assert [line["event"] for line in logs] == ([] if event is None else [event])
+        assert dialler.bfd_down.called is ends_bgp
