@@ -5,7 +5,8 @@ When the daemon dies, the sessions that were up become doubtful: nobody watches 
 sign of a failure. They stay up until the next daemon has watched them for a grace time without
 hearing them; what it reports of a doubtful session meanwhile is only remembered, because the remote
 system may have missed the daemon too. When only the server died, the daemon knows, and is believed.
-So long, too, a remote system is taken for administratively down that the next daemon has not heard.
+A remote system that was administratively down stays so for the same time, or until the next daemon
+hears it.
 """
 
 from __future__ import annotations
