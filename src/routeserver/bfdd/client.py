@@ -302,7 +302,7 @@ class BfdDaemon:
         known = self._standing.get(change.session_id)
         if known is not None:
             known = replace(known, up=change.up, admin_down=change.admin_down)
-            if not (change.up or change.already_down):
+            if change.is_loss:
                 known = replace(known, handover=None, loss=change)
             self._standing[change.session_id] = known
             return

@@ -248,11 +248,10 @@ class Daemon:
         owner.write(encode(message))
 
     def _changed(self, change: BfdChange) -> None:
-        if change.up or change.already_down:
-            pass  # how a session stands, every owner is told first
-        elif self._is_led:
+        # Of how a session stands now every owner is told first, of its losses only from here.
+        if change.is_loss and self._is_led:
             self._told[change.session_id] = self._loop.time(), change
-        else:
+        elif change.is_loss:
             known = self._losses.get(change.session_id)
             if known is None or change.failure:
                 self._losses[change.session_id] = change

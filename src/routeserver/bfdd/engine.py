@@ -1,10 +1,10 @@
 """BFD sessions on real UDP sockets inside one event loop (RFC 5881, single hop).
 
 The engine gives each session its bytes and the time, and reports which sessions are up and whose
-remote systems have gone administratively down. It serves
-the BFD daemon and, in-process, the appliance. It neither logs nor restarts anything; what it
-discards is counted by reason. A session costs about 100 us of one processor for each second at an
-interval of 300 ms, half of it the kernel's for sending.
+remote systems have gone administratively down. It serves the BFD daemon and, in-process, the
+appliance. It neither logs nor restarts anything; what it discards is counted by reason. A session
+costs about 100 us of one processor for each second at an interval of 300 ms, half of it the
+kernel's for sending.
 
 A datagram belongs to the session that its Your Discriminator names or, while that is still zero, to
 the one between its two addresses (RFC 5881 §3). In both cases it must come from that session's

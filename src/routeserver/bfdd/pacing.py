@@ -89,8 +89,7 @@ class _Waiting:
 
     def add(self, change: BfdChange) -> None:
         self._last = change
-        is_loss = not (change.up or change.already_down)
-        if is_loss and (self._loss is None or change.failure):
+        if change.is_loss and (self._loss is None or change.failure):
             self._loss = change
 
     def told(self) -> list[BfdChange]:

@@ -54,6 +54,11 @@ class BfdChange:
     admin_down: bool = False
     already_down: bool = False
 
+    @property
+    def is_loss(self) -> bool:
+        """Whether a session that was up is not any more, for whatever reason."""
+        return not (self.up or self.already_down)
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
