@@ -33,7 +33,7 @@ from routeserver.rib.rib import Rib
 from routeserver.speaker.spec import Follower, Sink
 
 SLICE_SIZE: Final = 4_000
-"""Prefixes decided in one turn of the event loop: a millisecond (interpreted: some)."""
+"""Prefixes decided in one turn of the event loop: a millisecond or two (interpreted: some more)."""
 
 REIMPORT_SLICE: Final = 4_000 if IS_COMPILED else 1_000
 """Prefixes whose routes pass new import rules in one turn."""

@@ -31,9 +31,9 @@ T = TypeVar("T")
 MOST: Final = 64
 """After so many writers the thread commits, whatever else waits; at most so many more share it."""
 LONGEST_S: Final = 0.005
-"""How long the first of them may wait for others while there is more to do: about as long as a
-commit takes. Longer, and all who write wait for one commit at last, with nobody left whose request
-could be read meanwhile."""
+"""How long the first of them may wait for others while there is more to do. With four times as much
+all who wrote waited for one commit at last, with nobody left whose request could be read
+meanwhile."""
 
 ENDED: Final = "the database has rolled the transaction back; see the first error"
 
